@@ -1,0 +1,2 @@
+//! The `emberlens` command.
+fn main() {}

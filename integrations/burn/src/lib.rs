@@ -1,0 +1,1 @@
+//! Emberlens for Burn.

@@ -1,0 +1,41 @@
+//! What a callback is told at every event.
+
+use std::collections::BTreeMap;
+
+/// One aggregate value of the training program: a loss or an accuracy over a whole loader.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// The metric's name as the training program calls it.
+    pub name: String,
+    /// `train`, `valid`, ...
+    pub split: String,
+    /// 0-based epoch.
+    pub epoch: usize,
+    /// The value.
+    pub value: f64,
+}
+
+/// The state of a training at one event.
+///
+/// `M` is the model type of the training framework; the library only hands it through.
+#[derive(Clone, Debug)]
+pub struct TrainingContext<'a, M> {
+    /// 0-based epoch that the event belongs to; at training start the first one that will run.
+    pub epoch: usize,
+    /// Epochs that the training is configured for.
+    pub total_epochs: usize,
+    /// Samples per split, where known.
+    pub split_totals: &'a BTreeMap<String, usize>,
+    /// All aggregates so far, oldest first.
+    pub aggregates: &'a [Aggregate],
+    /// The current learning rate, where known.
+    pub learning_rate: Option<f64>,
+    /// The model in evaluation mode; `None` where the framework does not show it at this event.
+    pub model: Option<&'a M>,
+    /// Hyperparameters of the training, a JSON object; nested values are flattened with dots.
+    pub hyperparameters: &'a serde_json::Value,
+    /// Why the training was interrupted, at `on_interrupted`.
+    pub interruption: Option<&'a str>,
+    /// The error that ended the training, at `on_training_end`.
+    pub failure: Option<&'a str>,
+}

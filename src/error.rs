@@ -1,0 +1,378 @@
+//! The one error type of the library, and the kind that tells a caller what to do about it.
+
+use std::error::Error as StdError;
+
+/// A boxed error from user code or from a library below ours.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// The library's result type.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about an [`Error`].
+///
+/// ```
+/// use emberlens::{Error, ErrorKind};
+/// let error = Error::invalid("batch_size", 0, "a batch holds at least one sample", "pass 1 or more");
+/// assert_eq!(error.kind(), ErrorKind::Invalid);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The arguments or the data are wrong: change the call.
+    Invalid,
+    /// What was asked for does not exist.
+    NotFound,
+    /// What was to be created exists already.
+    AlreadyExists,
+    /// Code that the caller supplied (collector, dataset, predictor, callback) failed or panicked.
+    UserCode,
+    /// The caller, or Ctrl-C, asked to stop.
+    Interrupted,
+    /// The store failed: disk full, permission, network. Trying again may help.
+    Storage,
+    /// Files on disk are damaged or written by a newer major version.
+    Corrupt,
+}
+
+/// Everything that can go wrong in the library; each variant holds the offending values.
+///
+/// Match on [`Error::kind`] to decide what to do, and on the variants only for their values.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An argument has a value that cannot work.
+    #[error("{argument} = {value}: {reason}; {hint}")]
+    InvalidArgument {
+        /// The argument's name as the caller wrote it.
+        argument: String,
+        /// The value given.
+        value: String,
+        /// Why it cannot work.
+        reason: String,
+        /// The way out.
+        hint: String,
+    },
+
+    /// Columns of one batch, or a batch and its dataset, differ in their number of rows.
+    #[error("column `{column}` has {found} rows where {expected} are expected ({place})")]
+    Shape {
+        /// The column.
+        column: String,
+        /// Rows expected.
+        expected: usize,
+        /// Rows found.
+        found: usize,
+        /// Where: collector, stream or table.
+        place: String,
+    },
+
+    /// A column's type or embedding width differs from what the stream or table holds.
+    #[error("column `{column}` is {found} where {place} holds {expected}; {hint}")]
+    Schema {
+        /// The column.
+        column: String,
+        /// The type that the stream or table holds.
+        expected: String,
+        /// The type given.
+        found: String,
+        /// Stream or table.
+        place: String,
+        /// The way out.
+        hint: String,
+    },
+
+    /// Two sources emit the same column.
+    #[error(
+        "column `{column}` comes from both {first} and {second}; rename one of them or write it to another stream"
+    )]
+    DuplicateColumn {
+        /// The column.
+        column: String,
+        /// Who emitted it first.
+        first: String,
+        /// Who emitted it again.
+        second: String,
+    },
+
+    /// A column that is needed is not there.
+    #[error("column `{column}` is missing from {place}; it has: {available}")]
+    MissingColumn {
+        /// The column.
+        column: String,
+        /// Where it was looked for.
+        place: String,
+        /// What is there instead, comma-separated.
+        available: String,
+    },
+
+    /// An `example_id` points outside the table that it joins to.
+    #[error("example_id {value} in row {row} is outside 0..{rows}, the rows of {table}")]
+    ExampleId {
+        /// The offending value.
+        value: i64,
+        /// Row of the batch, 0-based.
+        row: usize,
+        /// Rows of the table.
+        rows: u64,
+        /// The table.
+        table: String,
+    },
+
+    /// A run, table, stream, column value or file that does not exist.
+    #[error("no {what} `{name}`; {hint} ({place})")]
+    NotFound {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The way out.
+        hint: String,
+        /// Where it was looked for, credentials stripped.
+        place: String,
+    },
+
+    /// Something of that name exists already.
+    #[error("{what} `{name}` exists already; {hint} ({place})")]
+    AlreadyExists {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The way out.
+        hint: String,
+        /// Where it is, credentials stripped.
+        place: String,
+    },
+
+    /// A metrics collector returned an error.
+    #[error("metrics collector {collector} failed on batch {batch}")]
+    Collector {
+        /// The collector's name.
+        collector: String,
+        /// 0-based batch of the pass.
+        batch: usize,
+        /// What it returned.
+        source: BoxError,
+    },
+
+    /// The dataset or the collate function failed.
+    #[error("the dataset of split `{split}` failed at index {index}")]
+    Dataset {
+        /// The split.
+        split: String,
+        /// 0-based index asked for (the first of the batch for collate).
+        index: usize,
+        /// What it returned.
+        source: BoxError,
+    },
+
+    /// The predictor failed.
+    #[error("the predictor failed on batch {batch} of split `{split}`")]
+    Predictor {
+        /// The split.
+        split: String,
+        /// 0-based batch of the pass.
+        batch: usize,
+        /// What it returned.
+        source: BoxError,
+    },
+
+    /// An error of the caller's own code, wrapped by [`Error::user`].
+    #[error("{source}")]
+    User {
+        /// The error.
+        source: BoxError,
+    },
+
+    /// User code panicked; the panic was caught and its message kept.
+    #[error("{who} panicked: {message}")]
+    Panicked {
+        /// Whose code, and where it was.
+        who: String,
+        /// The panic message.
+        message: String,
+    },
+
+    /// A callback failed during training.
+    #[error("callback {callback} failed in {event}")]
+    Callback {
+        /// The callback's name.
+        callback: String,
+        /// The event, for example `on_training_end`.
+        event: &'static str,
+        /// What it returned.
+        source: Box<Error>,
+    },
+
+    /// Stopped on request.
+    #[error("interrupted during {during}; rows flushed before are kept")]
+    Interrupted {
+        /// What was going on.
+        during: String,
+    },
+
+    /// A value that must be finite is not.
+    #[error("{what} holds {value} in row {row}, column {column}; {hint}")]
+    NonFinite {
+        /// The matrix or column.
+        what: String,
+        /// 0-based row.
+        row: usize,
+        /// 0-based column.
+        column: usize,
+        /// The value, as text.
+        value: String,
+        /// The way out.
+        hint: String,
+    },
+
+    /// A file that is imported is malformed.
+    #[error("{reason} at {position}; {hint} ({path})")]
+    Import {
+        /// What is wrong.
+        reason: String,
+        /// Line, row or id.
+        position: String,
+        /// The way out.
+        hint: String,
+        /// The file.
+        path: String,
+    },
+
+    /// A file of ours is damaged, or of a format that this version cannot read.
+    #[error("{what} cannot be read: {reason} ({path})")]
+    Corrupt {
+        /// The thing.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+        /// The file or folder, credentials stripped.
+        path: String,
+    },
+
+    /// The store failed.
+    #[error("{operation} failed ({path})")]
+    Storage {
+        /// What was tried.
+        operation: &'static str,
+        /// What the store said.
+        source: BoxError,
+        /// The file or folder, credentials stripped.
+        path: String,
+    },
+
+    /// A background writer failed earlier; every call until `finalize` returns this.
+    #[error("the writer of stream `{stream}` failed: {message}")]
+    Writer {
+        /// The stream.
+        stream: String,
+        /// The first failure, with its causes.
+        message: String,
+        /// Its kind.
+        kind: ErrorKind,
+    },
+}
+
+impl Error {
+    /// Builds [`Error::InvalidArgument`] from anything printable.
+    pub fn invalid(
+        argument: impl Into<String>,
+        value: impl ToString,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::InvalidArgument {
+            argument: argument.into(),
+            value: value.to_string(),
+            reason: reason.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Builds [`Error::Storage`].
+    pub fn storage(
+        operation: &'static str,
+        path: impl Into<String>,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        Self::Storage {
+            operation,
+            source: source.into(),
+            path: path.into(),
+        }
+    }
+
+    /// Wraps an error of the caller's own, for collectors, datasets, predictors and callbacks.
+    pub fn user(source: impl Into<BoxError>) -> Self {
+        Self::User {
+            source: source.into(),
+        }
+    }
+
+    /// What a caller can do about this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidArgument { .. }
+            | Self::Shape { .. }
+            | Self::Schema { .. }
+            | Self::DuplicateColumn { .. }
+            | Self::MissingColumn { .. }
+            | Self::ExampleId { .. }
+            | Self::NonFinite { .. }
+            | Self::Import { .. } => ErrorKind::Invalid,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Self::Collector { .. }
+            | Self::Dataset { .. }
+            | Self::Predictor { .. }
+            | Self::User { .. }
+            | Self::Panicked { .. } => ErrorKind::UserCode,
+            Self::Callback { source, .. } => source.kind(),
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Storage { .. } => ErrorKind::Storage,
+            Self::Writer { kind, .. } => *kind,
+        }
+    }
+
+    /// This error and its causes on one line, for logs and for a run's failure reason.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        text
+    }
+}
+
+/// The message of a caught panic, whatever it was raised with.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_every_cause() {
+        let disk = std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left");
+        let error = Error::Callback {
+            callback: "MetricsCollection".into(),
+            event: "on_training_end",
+            source: Box::new(Error::storage("write", "/runs/a", disk)),
+        };
+        assert_eq!(
+            error.chain(),
+            "callback MetricsCollection failed in on_training_end: write failed (/runs/a): no space left"
+        );
+        assert_eq!(error.kind(), ErrorKind::Storage);
+    }
+}

@@ -1,0 +1,12 @@
+//! Emberlens records what every single sample does while a model trains.
+
+#![forbid(unsafe_code)]
+
+pub mod callback;
+pub mod collect;
+pub mod metrics;
+pub mod table;
+
+mod error;
+
+pub use error::{BoxError, Error, ErrorKind, Result};

@@ -1,0 +1,76 @@
+//! The trait that turns (batch, model output) into per-sample columns.
+
+use std::borrow::Cow;
+
+use arrow_schema::Schema;
+
+use crate::Result;
+use crate::table::Columns;
+
+/// Turns one batch and the model's output on it into named columns, one value per sample.
+///
+/// A closure `Fn(&Batch, &Output) -> Result<Columns>` is a collector; write the argument types out.
+/// A collector keeps no state between batches: every value belongs to one sample.
+///
+/// ```
+/// use emberlens::metrics::MetricsCollector;
+/// use emberlens::table::Columns;
+/// let squares = |batch: &Vec<f32>, _output: &()| {
+///     Ok(Columns::new().with("square", batch.iter().map(|x| x * x).collect::<Vec<_>>()))
+/// };
+/// let columns = MetricsCollector::collect(&squares, &vec![2.0, 3.0], &()).unwrap();
+/// assert_eq!(columns.rows(), Some(2));
+/// ```
+pub trait MetricsCollector<B, O> {
+    /// The columns of one batch; each has as many rows as the batch has samples.
+    ///
+    /// # Errors
+    /// Any error ends the pass with [`crate::Error::Collector`]; what was flushed stays. Wrap
+    /// errors of your own with [`crate::Error::user`]. A panic is caught and reported the same way.
+    fn collect(&self, batch: &B, output: &O) -> Result<Columns>;
+
+    /// The columns that `collect` will return, when known before the first batch.
+    ///
+    /// With a schema the names and types of every batch are checked against it; without one the
+    /// first batch decides. An empty dataset gets its columns from here.
+    fn schema(&self) -> Option<Schema> {
+        None
+    }
+
+    /// Whether the pass aggregates this collector's numeric columns (default: yes).
+    fn compute_aggregates(&self) -> bool {
+        true
+    }
+
+    /// The name shown in errors.
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(std::any::type_name::<Self>())
+    }
+}
+
+impl<B, O, F> MetricsCollector<B, O> for F
+where
+    F: Fn(&B, &O) -> Result<Columns>,
+{
+    fn collect(&self, batch: &B, output: &O) -> Result<Columns> {
+        self(batch, output)
+    }
+}
+
+impl<B, O> MetricsCollector<B, O> for Box<dyn MetricsCollector<B, O> + Send + Sync + '_> {
+    fn collect(&self, batch: &B, output: &O) -> Result<Columns> {
+        self.as_ref().collect(batch, output)
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        self.as_ref().schema()
+    }
+
+    fn compute_aggregates(&self) -> bool {
+        self.as_ref().compute_aggregates()
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.as_ref().name()
+    }
+}
