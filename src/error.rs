@@ -178,7 +178,7 @@ pub enum Error {
     },
 
     /// An error of the caller's own code, wrapped by [`Error::user`].
-    #[error("{source}")]
+    #[error(transparent)]
     User {
         /// The error.
         source: BoxError,
@@ -211,6 +211,28 @@ pub enum Error {
         during: String,
     },
 
+    /// Several things are wrong at once.
+    #[error("{} problems: {}", problems.len(), numbered(problems))]
+    Several {
+        /// All of them, in the order they were found.
+        problems: Vec<Error>,
+    },
+
+    /// A single value is not what its column, or the reader of the column, needs.
+    #[error("column `{column}` holds {found} in row {row} where {expected} is needed; {hint}")]
+    Value {
+        /// The column.
+        column: String,
+        /// 0-based row of the table or batch.
+        row: u64,
+        /// The value, or what stands there instead.
+        found: String,
+        /// What is needed.
+        expected: String,
+        /// The way out.
+        hint: String,
+    },
+
     /// A value that must be finite is not.
     #[error("{what} holds {value} in row {row}, column {column}; {hint}")]
     NonFinite {
@@ -222,6 +244,34 @@ pub enum Error {
         column: usize,
         /// The value, as text.
         value: String,
+        /// The way out.
+        hint: String,
+    },
+
+    /// A matrix from which nothing can be learnt.
+    #[error("{method} cannot be fitted to {rows} x {columns} values: {reason}; {hint}")]
+    Degenerate {
+        /// The reduction method.
+        method: &'static str,
+        /// Rows given.
+        rows: usize,
+        /// Columns given.
+        columns: usize,
+        /// Why nothing can be learnt from it.
+        reason: String,
+        /// The way out.
+        hint: String,
+    },
+
+    /// More memory would be needed than is allowed; nothing was allocated.
+    #[error("{what} needs {needed} bytes of memory where {limit} are allowed; {hint}")]
+    TooLarge {
+        /// The work.
+        what: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
         /// The way out.
         hint: String,
     },
@@ -309,6 +359,18 @@ impl Error {
         }
     }
 
+    /// `Ok` without problems; else the one problem, or [`Error::Several`].
+    pub(crate) fn all(mut problems: Vec<Error>) -> Result<()> {
+        match (problems.pop(), problems.is_empty()) {
+            (None, _) => Ok(()),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                problems.push(last);
+                Err(Self::Several { problems })
+            }
+        }
+    }
+
     /// What a caller can do about this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -319,6 +381,9 @@ impl Error {
             | Self::MissingColumn { .. }
             | Self::ExampleId { .. }
             | Self::NonFinite { .. }
+            | Self::Degenerate { .. }
+            | Self::TooLarge { .. }
+            | Self::Value { .. }
             | Self::Import { .. } => ErrorKind::Invalid,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
@@ -328,6 +393,7 @@ impl Error {
             | Self::User { .. }
             | Self::Panicked { .. } => ErrorKind::UserCode,
             Self::Callback { source, .. } => source.kind(),
+            Self::Several { problems } => problems.first().map_or(ErrorKind::Invalid, Error::kind),
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Storage { .. } => ErrorKind::Storage,
@@ -335,17 +401,30 @@ impl Error {
         }
     }
 
-    /// This error and its causes on one line, for logs and for a run's failure reason.
+    /// This error and its causes on one line, for logs and for a run's failure reason. A cause that
+    /// the text repeats already is not told again.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = StdError::source(self);
         while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
+            let told = inner.to_string();
+            if !text.contains(&told) {
+                text.push_str(": ");
+                text.push_str(&told);
+            }
             cause = inner.source();
         }
         text
     }
+}
+
+/// The problems on one line, each with its causes.
+fn numbered(problems: &[Error]) -> String {
+    let numbered = problems.iter().zip(1..);
+    let texts: Vec<String> = numbered
+        .map(|(problem, number)| format!("({number}) {}", problem.chain()))
+        .collect();
+    texts.join(" ")
 }
 
 /// The message of a caught panic, whatever it was raised with.
@@ -355,24 +434,4 @@ pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_chain_names_every_cause() {
-        let disk = std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left");
-        let error = Error::Callback {
-            callback: "MetricsCollection".into(),
-            event: "on_training_end",
-            source: Box::new(Error::storage("write", "/runs/a", disk)),
-        };
-        assert_eq!(
-            error.chain(),
-            "callback MetricsCollection failed in on_training_end: write failed (/runs/a): no space left"
-        );
-        assert_eq!(error.kind(), ErrorKind::Storage);
-    }
 }

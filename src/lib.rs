@@ -2,10 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod callback;
-pub mod collect;
-pub mod metrics;
-pub mod table;
+pub mod storage;
 
 mod error;
 

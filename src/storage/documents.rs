@@ -1,0 +1,153 @@
+//! Numbered JSON documents, created once and never rewritten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Location;
+use crate::{Error, Result};
+
+/// How often a number may be taken by another writer before `append` gives up.
+const MAX_ATTEMPTS: u64 = 1000;
+
+/// A folder of documents `00000000000000000000.json`, `...01.json`, ... in the order they were
+/// appended, by any number of writers.
+///
+/// # Durability
+/// A document for which `append` returned is on the disk, whole.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    folder: Location,
+    /// The number after the last one that was appended through this handle; 0 before the first.
+    next: Arc<AtomicU64>,
+}
+
+impl Documents {
+    /// The documents in `folder`; nothing is read or created.
+    pub fn at(folder: Location) -> Self {
+        Self {
+            folder,
+            next: Arc::default(),
+        }
+    }
+
+    /// Appends one document and returns its number.
+    ///
+    /// # Errors
+    /// `Storage` when the store fails; `Invalid` when `document` has no JSON form.
+    pub fn append<T: Serialize>(&self, document: &T) -> Result<u64> {
+        let json = serde_json::to_vec(document).map_err(|error| {
+            Error::invalid(
+                "document",
+                self.folder.url(),
+                error.to_string(),
+                "use values that JSON can hold",
+            )
+        })?;
+        let json = bytes::Bytes::from(json);
+        // Numbers below are taken, so that a folder of thousands need not be listed every time.
+        let first = match self.next.load(Ordering::Acquire) {
+            0 => self.numbers()?.last().map_or(0, |last| last + 1),
+            next => next,
+        };
+        for number in first..first + MAX_ATTEMPTS {
+            if self.document(number).create(json.clone())? {
+                self.next.fetch_max(number + 1, Ordering::AcqRel);
+                return Ok(number);
+            }
+        }
+        Err(Error::storage(
+            "append a document",
+            self.folder.url(),
+            format!("{MAX_ATTEMPTS} numbers in a row were taken by other writers"),
+        ))
+    }
+
+    /// All documents with their numbers, oldest first.
+    ///
+    /// # Errors
+    /// `Corrupt` names the first document that does not parse.
+    pub fn read_all<T: DeserializeOwned>(&self) -> Result<Vec<(u64, T)>> {
+        self.numbers()?
+            .into_iter()
+            .map(|number| {
+                let place = self.document(number);
+                serde_json::from_slice(&place.read()?)
+                    .map(|document| (number, document))
+                    .map_err(|error| Error::Corrupt {
+                        what: "document",
+                        reason: error.to_string(),
+                        path: place.url(),
+                    })
+            })
+            .collect()
+    }
+
+    fn document(&self, number: u64) -> Location {
+        self.folder.join(&format!("{number:020}.json"))
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>> {
+        let names = self.folder.list_files()?;
+        Ok(names.iter().filter_map(|name| number_of(name)).collect())
+    }
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_writers_never_share_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents =
+            Documents::at(Location::open(&folder.path().display().to_string()).unwrap());
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let documents = documents.clone();
+                scope.spawn(move || {
+                    for value in 0..10 {
+                        documents.append(&(writer, value)).unwrap();
+                    }
+                });
+            }
+        });
+        let mut all: Vec<(u64, (u32, u32))> = documents.read_all().unwrap();
+        assert_eq!(
+            all.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+            (0..40).collect::<Vec<_>>()
+        );
+        all.sort_by_key(|(_, document)| *document);
+        all.dedup_by_key(|(_, document)| *document);
+        assert_eq!(all.len(), 40);
+    }
+
+    #[test]
+    fn a_handle_goes_on_after_the_documents_of_others() {
+        let folder = Location::open("memory://").unwrap();
+        let (one, other) = (Documents::at(folder.clone()), Documents::at(folder));
+        let numbers = [&one, &other, &other, &one, &other].map(|own| own.append(&0).unwrap());
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_damaged_document_is_named() {
+        let folder = Location::open("memory://").unwrap();
+        let documents = Documents::at(folder.clone());
+        documents.append(&1).unwrap();
+        folder
+            .join("00000000000000000001.json")
+            .create("{")
+            .unwrap();
+        let error = documents.read_all::<u32>().unwrap_err().to_string();
+        assert!(error.contains("00000000000000000001.json"), "{error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! The runtime that drives object stores; it lives inside and shows in no signature.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::sync::mpsc;
+
+use delta_kernel::{KernelError, KernelResult};
+use delta_kernel_default_engine::executor::TaskExecutor;
+use futures::future::BoxFuture;
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
+
+use crate::{Error, Result};
+
+const WORKERS: usize = 2;
+const MAX_BLOCKING_THREADS: usize = 16;
+
+thread_local! {
+    /// True on the runtime's own threads, where waiting must hand the worker's queue over first.
+    static ON_RUNTIME: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A small multi-threaded runtime whose `block_on` may be called from any thread, inside another
+/// runtime too: it waits on a channel instead of entering a runtime.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Executor {
+    pub(crate) fn try_new() -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
+            .thread_name("emberlens-io")
+            .on_thread_start(|| ON_RUNTIME.set(true))
+            .enable_all()
+            .build()
+            .map_err(|error| Error::storage("start the I/O threads", "this process", error))?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Runs `task` to its end; an error when the runtime lost it (a panic inside the task).
+    pub(crate) fn run<T>(&self, task: T) -> Result<T::Output>
+    where
+        T: Future + Send + 'static,
+        T::Output: Send + 'static,
+    {
+        self.wait_for(task)
+            .map_err(|error| Error::storage("wait for the I/O threads", "this process", error))
+    }
+
+    fn wait_for<T>(&self, task: T) -> Result<T::Output, mpsc::RecvError>
+    where
+        T: Future + Send + 'static,
+        T::Output: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel();
+        self.handle.spawn(async move {
+            // The receiver only goes away together with the caller.
+            let _ = sender.send(task.await);
+        });
+        if ON_RUNTIME.get() {
+            tokio::task::block_in_place(|| receiver.recv())
+        } else {
+            receiver.recv()
+        }
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        // A plain drop waits for the threads and panics inside another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl TaskExecutor for Executor {
+    type Guard<'a> = EnterGuard<'a>;
+
+    fn block_on<T>(&self, task: T) -> T::Output
+    where
+        T: Future + Send + 'static,
+        T::Output: Send + 'static,
+    {
+        match self.wait_for(task) {
+            Ok(output) => output,
+            // The kernel's trait leaves no error path; a lost task means that the task panicked.
+            Err(_) => std::panic::resume_unwind(Box::new("a storage task panicked".to_owned())),
+        }
+    }
+
+    fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.handle.spawn(task);
+    }
+
+    fn spawn_blocking<T, R>(&self, task: T) -> BoxFuture<'_, KernelResult<R>>
+    where
+        T: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let joined = self.handle.spawn_blocking(task);
+        Box::pin(async move { joined.await.map_err(KernelError::join_failure) })
+    }
+
+    fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_works_inside_another_runtime() {
+        let other = Builder::new_current_thread().build().unwrap();
+        let sum = other.block_on(async {
+            let executor = Executor::try_new().unwrap();
+            executor.run(async { 2 + 2 }).unwrap()
+        });
+        assert_eq!(sum, 4);
+    }
+
+    #[test]
+    fn a_task_may_wait_for_another() {
+        let executor = std::sync::Arc::new(Executor::try_new().unwrap());
+        let inner = executor.clone();
+        let sum = executor
+            .run(async move { inner.run(async { 2 + 2 }).unwrap() + 1 })
+            .unwrap();
+        assert_eq!(sum, 5);
+    }
+}
