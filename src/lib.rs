@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod storage;
+pub mod table;
 
 mod error;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, ListBuilder};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
-    RecordBatch, StringArray,
+    ListArray, RecordBatch, StringArray,
 };
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
 use ndarray::ArrayView2;
 
@@ -41,21 +41,15 @@ impl Column {
     /// `rows` `[batch, width]`; every later batch of the stream must have the same width.
     pub fn embedding(rows: ArrayView2<'_, f32>) -> Self {
         let width = rows.ncols();
-        let item = Field::new("element", DataType::Float32, true);
-        let mut builder = ListBuilder::with_capacity(
-            Float32Builder::with_capacity(rows.len()),
-            rows.nrows(),
-        )
-        .with_field(item);
-        for row in rows.outer_iter() {
-            match row.as_slice() {
-                Some(values) => builder.values().append_slice(values),
-                None => row.iter().for_each(|&value| builder.values().append_value(value)),
-            }
-            builder.append(true);
-        }
+        let item = Arc::new(Field::new("element", DataType::Float32, true));
+        let values = match rows.as_slice() {
+            Some(values) => Float32Array::from(values.to_vec()),
+            None => Float32Array::from_iter_values(rows.iter().copied()),
+        };
+        let offsets = OffsetBuffer::from_repeated_length(width, rows.nrows());
+        let lists = ListArray::new(item, offsets, Arc::new(values), None);
         Self {
-            values: Arc::new(builder.finish()),
+            values: Arc::new(lists),
             role: Some(Role::Embedding { width }),
         }
     }
@@ -208,7 +202,14 @@ impl Columns {
         }
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).map_err(
-            |error| Error::invalid("columns", place, error.to_string(), "check the column types"),
+            |error| {
+                Error::invalid(
+                    "columns",
+                    place,
+                    error.to_string(),
+                    "check the column types",
+                )
+            },
         )
     }
 }
@@ -233,8 +234,9 @@ fn check_column(name: &str, column: &Column, rows: usize, place: &str) -> Result
     if !storable(column.values.data_type()) {
         return Err(Error::Schema {
             column: name.to_owned(),
-            expected: "signed integers, floats, bool, strings, bytes, timestamps, lists and structs"
-                .into(),
+            expected:
+                "signed integers, floats, bool, strings, bytes, timestamps, lists and structs"
+                    .into(),
             found: column.values.data_type().to_string(),
             place: place.to_owned(),
             hint: "convert it, for example u32 to i64".into(),
@@ -255,6 +257,7 @@ fn storable(data_type: &DataType) -> bool {
         | DataType::Float64
         | DataType::Utf8
         | DataType::Binary
+        | DataType::Date32
         | DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, _) => true,
         DataType::List(item) => storable(item.data_type()),
         DataType::Struct(fields) => fields.iter().all(|field| storable(field.data_type())),
@@ -282,19 +285,30 @@ mod tests {
             .into_batch("collector `x`")
             .unwrap_err()
             .to_string();
-        assert!(error.contains("margin") && error.contains("1 rows") && error.contains('2'), "{error}");
+        assert!(
+            error.contains("margin") && error.contains("1 rows") && error.contains('2'),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_repeated_name_is_refused() {
-        let columns = Columns::new().with("loss", vec![0.0_f32]).with("Loss", vec![0.0_f32]);
-        assert!(matches!(columns.into_batch("x"), Err(Error::DuplicateColumn { .. })));
+        let columns = Columns::new()
+            .with("loss", vec![0.0_f32])
+            .with("Loss", vec![0.0_f32]);
+        assert!(matches!(
+            columns.into_batch("x"),
+            Err(Error::DuplicateColumn { .. })
+        ));
     }
 
     #[test]
     fn an_unsigned_column_is_refused_with_the_way_out() {
         let column = Column::from_array(Arc::new(arrow_array::UInt32Array::from(vec![1])));
-        let error = Columns::new().with("id", column).into_batch("x").unwrap_err();
+        let error = Columns::new()
+            .with("id", column)
+            .into_batch("x")
+            .unwrap_err();
         assert!(error.to_string().contains("i64"), "{error}");
     }
 }

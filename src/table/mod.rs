@@ -1,7 +1,32 @@
 //! Delta tables: schema with display roles, create, append, snapshots, datasets and imports.
 
+mod actions;
+mod append;
+mod bounds;
+mod check;
+mod chunks;
 mod columns;
+mod convert;
+mod create;
+mod damage;
+mod dataset;
+mod delta;
+mod embedding;
+pub mod export;
+mod fields;
+pub mod import;
+mod latest;
 mod schema;
+mod snapshot;
+mod values;
 
 pub use columns::{Column, Columns};
+pub use dataset::Table;
+pub use delta::DeltaTable;
+pub use embedding::embedding;
 pub use schema::{ImageStorage, ROLE_KEY, Role, embedding_type, field, list_type, role};
+pub use snapshot::Snapshot;
+pub use values::{ColumnValue, values};
+
+pub(crate) use append::{DataFile, FileWriter};
+pub(crate) use schema::names as column_names;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -102,6 +102,16 @@ pub fn field(name: &str, data_type: DataType, role: Option<&Role>) -> Result<Fie
 /// The role of a field; `None` when it has none or one that this version does not know.
 pub fn role(field: &Field) -> Option<Role> {
     serde_json::from_str(field.metadata().get(ROLE_KEY)?).ok()
+}
+
+/// The column names, comma-separated, for errors.
+pub(crate) fn names(schema: &Schema) -> String {
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

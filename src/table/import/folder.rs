@@ -1,0 +1,294 @@
+//! Tables from a folder of images with one sub-folder per class.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
+
+use super::image_file::{self, FileKind};
+use super::{at_path, malformed, unreadable};
+use crate::storage::Location;
+use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
+use crate::table::{Column, Columns, ImageStorage, Role, Table, schema};
+use crate::{Error, Result};
+
+/// How to import a folder of images.
+///
+/// ```
+/// use emberlens::table::{ImageStorage, import::ImageFolder};
+/// let options = ImageFolder { storage: ImageStorage::Url, ..ImageFolder::default() };
+/// assert!(options.check_pixels);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ImageFolder {
+    /// The encoded bytes in the table (default), or the files' URLs, which must then stay there.
+    pub storage: ImageStorage,
+    /// Largest file that [`ImageStorage::Bytes`] takes, in bytes; 1 MiB by default.
+    pub max_image_bytes: u64,
+    /// Decode every image to find damage (default); false looks at the headers only.
+    pub check_pixels: bool,
+}
+
+impl Default for ImageFolder {
+    fn default() -> Self {
+        Self {
+            storage: ImageStorage::Bytes,
+            max_image_bytes: 1 << 20,
+            check_pixels: true,
+        }
+    }
+}
+
+/// Creates a table from a folder that holds one sub-folder of PNG or JPEG images per class.
+///
+/// Classes are the sub-folders sorted by name; their index is the label. A class's images are all
+/// images in its folder and the folders below, sorted by path. An empty class keeps its index and
+/// name. Hidden files and folders, and files that are no images (by their ending), are left out and
+/// counted in a warning. The same tree gives the same rows on any machine.
+///
+/// # Shapes and units
+/// One row per image: `image` (encoded bytes, or a `file://` URL), `label` (i32, a category with the
+/// class names), `path` (relative to the folder, with `/`), `width` and `height` (pixels).
+///
+/// # Memory
+/// One chunk of at most 8,192 images or about 32 MiB, and the list of paths.
+///
+/// # Errors
+/// `Invalid` with the file's path for an image that cannot be decoded, one in a format other than
+/// PNG and JPEG, one above `max_image_bytes`, one that lies beside the class folders (it has no
+/// label), and for a folder without images; `NotFound` for a missing folder; `AlreadyExists` for a
+/// table of that name. After an error there is no table.
+pub fn image_folder(
+    folder: &Location,
+    name: &str,
+    path: &Path,
+    options: ImageFolder,
+) -> Result<Table> {
+    // URLs and loops of links need the real path.
+    let root = path
+        .canonicalize()
+        .map_err(|error| unreadable("open", path, error))?;
+    let (classes, files) = scan(&root)?;
+    let batches = ImageBatches {
+        schema: image_schema(&classes, options.storage)?,
+        files: files.into_iter(),
+        root: &root,
+        options: &options,
+    };
+    let schema = batches.schema.clone();
+    Table::create_from_batches(folder, name, &schema, batches)
+        .map_err(|error| at_path(error, &root))
+}
+
+/// The columns of an image table.
+fn image_schema(classes: &[String], storage: ImageStorage) -> Result<Schema> {
+    let image_type = match storage {
+        ImageStorage::Url => DataType::Utf8,
+        ImageStorage::Bytes => DataType::Binary,
+    };
+    Ok(Schema::new(vec![
+        schema::field("image", image_type, Some(&Role::Image { storage }))?,
+        schema::field("label", DataType::Int32, Some(&Role::category(classes)))?,
+        schema::field("path", DataType::Utf8, None)?,
+        schema::field("width", DataType::Int32, None)?,
+        schema::field("height", DataType::Int32, None)?,
+    ]))
+}
+
+/// One image to read.
+struct ImageFile {
+    path: PathBuf,
+    /// Below the root, with `/`.
+    relative: String,
+    class: i32,
+}
+
+/// Class names, and images in the order of their rows.
+fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
+    let mut skipped = 0;
+    let mut classes = Vec::new();
+    let mut files = Vec::new();
+    for entry in entries(root)? {
+        if entry.folder {
+            classes.push(entry);
+        } else if image_file::kind(&entry.path) != FileKind::Other && !entry.hidden() {
+            let hint = "move it into the folder of its class";
+            return Err(malformed(
+                &entry.path,
+                "an image without a class",
+                "the top folder",
+                hint,
+            ));
+        } else {
+            skipped += 1;
+        }
+    }
+    classes.retain(|class| !class.hidden());
+    for (class, index) in classes.iter().zip(0..) {
+        let before = files.len();
+        let mut visited = HashSet::new();
+        skipped += scan_class(&class.path, &class.name, index, &mut visited, &mut files)?;
+        files[before..].sort_by(|a, b| a.relative.cmp(&b.relative));
+        if files.len() == before {
+            tracing::warn!(class = class.name, "the class has no images");
+        }
+    }
+    if skipped > 0 {
+        tracing::warn!(skipped, root = %root.display(), "files that are no images were left out");
+    }
+    if files.is_empty() {
+        let hint = "give a folder with one sub-folder of PNG or JPEG files per class";
+        return Err(malformed(
+            root,
+            "there are no images",
+            "any class folder",
+            hint,
+        ));
+    }
+    Ok((classes.into_iter().map(|class| class.name).collect(), files))
+}
+
+/// Adds the images at any depth below a class; returns how many files were left out.
+fn scan_class(
+    folder: &Path,
+    relative: &str,
+    class: i32,
+    visited: &mut HashSet<PathBuf>,
+    files: &mut Vec<ImageFile>,
+) -> Result<u64> {
+    let real = folder
+        .canonicalize()
+        .map_err(|error| unreadable("open", folder, error))?;
+    if !visited.insert(real) {
+        return Ok(0); // a link back to a folder that is read already
+    }
+    let mut skipped = 0;
+    for entry in entries(folder)? {
+        let relative = format!("{relative}/{}", entry.name);
+        match image_file::kind(&entry.path) {
+            _ if entry.hidden() => skipped += 1,
+            _ if entry.folder => {
+                skipped += scan_class(&entry.path, &relative, class, visited, files)?;
+            }
+            FileKind::Image => files.push(ImageFile {
+                path: entry.path,
+                relative,
+                class,
+            }),
+            FileKind::OtherImage => {
+                let hint = "convert it to PNG or JPEG, or move it away";
+                return Err(malformed(
+                    &entry.path,
+                    "an image of a format that is not read",
+                    "its ending",
+                    hint,
+                ));
+            }
+            FileKind::Other => skipped += 1,
+        }
+    }
+    Ok(skipped)
+}
+
+struct Entry {
+    path: PathBuf,
+    name: String,
+    folder: bool,
+}
+
+impl Entry {
+    fn hidden(&self) -> bool {
+        self.name.starts_with('.')
+    }
+}
+
+/// What is directly in a folder, sorted by name; links count as what they point to.
+fn entries(folder: &Path) -> Result<Vec<Entry>> {
+    let failed = |error| unreadable("list", folder, error);
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            let hint = "rename it: labels and paths are stored as UTF-8";
+            return Err(malformed(
+                &path,
+                "a name that is not UTF-8",
+                "the file's name",
+                hint,
+            ));
+        };
+        entries.push(Entry {
+            name: name.to_owned(),
+            folder: path.is_dir(),
+            path,
+        });
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Reads images into batches of bounded size.
+struct ImageBatches<'a> {
+    schema: Schema,
+    files: std::vec::IntoIter<ImageFile>,
+    root: &'a Path,
+    options: &'a ImageFolder,
+}
+
+impl ImageBatches<'_> {
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let (mut bytes, mut urls) = (Vec::new(), Vec::new());
+        let (mut labels, mut paths) = (Vec::new(), Vec::new());
+        let (mut widths, mut heights) = (Vec::new(), Vec::new());
+        let mut size = 0;
+        while labels.len() < CHUNK_ROWS && size < CHUNK_BYTES {
+            let Some(file) = self.files.next() else { break };
+            let image = image_file::read(&file.path, self.options)?;
+            match self.options.storage {
+                ImageStorage::Bytes => {
+                    size += image.bytes.len();
+                    bytes.push(image.bytes);
+                }
+                ImageStorage::Url => urls.push(file_url(&file.path)?),
+            }
+            labels.push(file.class);
+            paths.push(file.relative);
+            widths.push(image.width);
+            heights.push(image.height);
+        }
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        let image = match self.options.storage {
+            ImageStorage::Bytes => Column::from(bytes),
+            ImageStorage::Url => Column::from(urls),
+        };
+        let columns = Columns::new()
+            .with("image", image)
+            .with("label", labels)
+            .with("path", paths)
+            .with("width", widths)
+            .with("height", heights);
+        columns
+            .into_batch(&self.root.display().to_string())
+            .map(Some)
+    }
+}
+
+impl Iterator for ImageBatches<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batch().transpose()
+    }
+}
+
+fn file_url(path: &Path) -> Result<String> {
+    url::Url::from_file_path(path)
+        .map(String::from)
+        .map_err(|()| {
+            let hint = "store the bytes instead";
+            Error::invalid("path", path.display(), "it has no file:// URL", hint)
+        })
+}

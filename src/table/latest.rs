@@ -1,0 +1,104 @@
+//! The latest version of a table that this process saw.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use delta_kernel::Snapshot as KernelSnapshot;
+use delta_kernel::snapshot::SnapshotRef;
+
+use super::delta::DeltaTable;
+use super::snapshot::Snapshot;
+use crate::Result;
+
+/// What a writer reads on from: a log of thousands of commits is read once and not at every commit.
+///
+/// Clones of a table share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latest(Arc<Mutex<Option<SnapshotRef>>>);
+
+impl Latest {
+    pub(super) fn remember(&self, snapshot: &SnapshotRef) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(snapshot));
+    }
+
+    fn get(&self) -> Option<SnapshotRef> {
+        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.clone()
+    }
+}
+
+impl DeltaTable {
+    /// The latest version, read on from the last one that this table saw.
+    ///
+    /// # Errors
+    /// As [`DeltaTable::snapshot`].
+    pub(crate) fn latest(&self) -> Result<Snapshot> {
+        let snapshot = match self.newer()? {
+            Some(snapshot) => snapshot,
+            None => self.snapshot()?,
+        };
+        self.seen().remember(snapshot.kernel());
+        Ok(snapshot)
+    }
+
+    /// `None` when nothing was seen yet, or what was seen is not in the log any more.
+    fn newer(&self) -> Result<Option<Snapshot>> {
+        let Some(seen) = self.seen().get() else {
+            return Ok(None);
+        };
+        let entry = format!("_delta_log/{:020}.json", seen.version());
+        if self.location().join(&entry).read_if_exists()?.is_none() {
+            return Ok(None);
+        }
+        let newer = KernelSnapshot::builder_from(seen).build(self.location().engine().as_ref());
+        // A log that cannot be read on is read from its beginning, which says what is wrong.
+        newer
+            .ok()
+            .map(|kernel| Snapshot::try_new(self.location().clone(), kernel))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Location;
+    use crate::table::Columns;
+
+    fn append(table: &DeltaTable, writer: &str, sequence: i64) -> u64 {
+        let batch = Columns::new().with("x", vec![sequence]);
+        let batch = batch.into_batch("test").unwrap();
+        table.append(writer, sequence, &[batch]).unwrap()
+    }
+
+    fn table() -> (DeltaTable, DeltaTable) {
+        let place = Location::open("memory://").unwrap().join("t");
+        let batch = Columns::new().with("x", vec![0_i64]);
+        let schema = batch.into_batch("test").unwrap().schema();
+        let one = DeltaTable::create(place.clone(), &schema).unwrap();
+        (one, DeltaTable::open(place).unwrap())
+    }
+
+    #[test]
+    fn commits_of_others_are_seen_and_no_commit_lands_twice() {
+        let (one, other) = table();
+        assert_eq!(append(&one, "a", 0), 1);
+        assert_eq!(append(&other, "b", 0), 2);
+        assert_eq!(append(&one, "a", 1), 3);
+        assert_eq!(append(&one, "a", 1), 3, "it is there already");
+        assert_eq!(append(&other, "a", 1), 3, "and another handle knows");
+        assert_eq!(append(&other, "b", 1), 4);
+        assert_eq!(one.latest().unwrap().version(), 4);
+        assert_eq!(one.latest().unwrap().row_count().unwrap(), 4);
+    }
+
+    #[test]
+    fn a_log_that_is_gone_is_an_error_and_not_gone_on_with() {
+        let (one, _) = table();
+        append(&one, "a", 0);
+        one.location().delete_all().unwrap();
+        assert!(one.latest().is_err());
+        let batch = Columns::new().with("x", vec![1_i64]);
+        let batch = batch.into_batch("test").unwrap();
+        assert!(one.append("a", 1, &[batch]).is_err());
+    }
+}
