@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod metrics;
 pub mod storage;
 pub mod table;
 

@@ -1,5 +1,32 @@
 //! Metrics collectors: per-sample columns from a batch and the model's output.
+//!
+//! A collector is anything that implements [`MetricsCollector`], closures included. The built-ins
+//! are [`Classification`] and [`Embeddings`]; the functions that they rest on are public, as are
+//! those of the other tasks ([`regression_columns`], [`multilabel_columns`], [`sequence_columns`]),
+//! so that a collector for another output type is a few lines. [`Aggregates`] reduces columns to
+//! the scalars of a run.
 
+mod aggregate;
+mod classification;
 mod collector;
+mod embeddings;
+mod multilabel;
+mod prediction;
+mod regression;
+mod reshape;
+mod scores;
+mod sequence;
 
+pub use aggregate::{Aggregates, ColumnAggregate, is_computable};
+pub use classification::{
+    ClassScores, Classification, ClassificationOptions, FromBatch, FromOutput, Labelled,
+    classification_columns,
+};
 pub use collector::MetricsCollector;
+pub use embeddings::Embeddings;
+pub use multilabel::{MultiLabelOptions, multilabel_columns};
+pub use prediction::{HiddenLayers, Prediction};
+pub use regression::regression_columns;
+pub use reshape::{Reshape, embedding_column};
+pub use scores::{Distribution, ScoreKind, argmax, cross_entropy, log_softmax, top_k};
+pub use sequence::{SequenceOptions, sequence_columns};

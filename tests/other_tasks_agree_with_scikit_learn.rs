@@ -1,0 +1,118 @@
+//! The columns of regression, multi-label classification and sequences equal scikit-learn's values.
+//!
+//! scikit-learn 1.9.1, NumPy 2.4.6; the snippet stands at each test.
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type};
+use emberlens::Result;
+use emberlens::metrics::{
+    MultiLabelOptions, SequenceOptions, multilabel_columns, regression_columns, sequence_columns,
+};
+use ndarray::{arr2, arr3};
+
+fn assert_close(batch: &RecordBatch, column: &str, expected: &[f64]) {
+    let found = batch[column].as_primitive::<Float32Type>();
+    assert_eq!(found.len(), expected.len(), "{column}");
+    for (row, (&found, &expected)) in found.values().iter().zip(expected).enumerate() {
+        let tolerance = 2e-7 * expected.abs().max(1.0);
+        assert!(
+            (f64::from(found) - expected).abs() <= tolerance,
+            "{column}, row {row}: {found} is not {expected}"
+        );
+    }
+}
+
+/// ```python
+/// from sklearn.metrics import mean_absolute_error, mean_squared_error
+/// p = np.array([[1.5, -2.], [0., 4.], [3.25, 3.]]); t = np.array([[1., -1.], [.5, 1.], [3.25, 3.]])
+/// [((p[i] - t[i]).mean(), mean_absolute_error(t[i], p[i]), mean_squared_error(t[i], p[i]))
+///  for i in range(3)]
+/// ```
+#[test]
+fn regression_agrees() -> Result<()> {
+    let predictions = arr2(&[[1.5_f32, -2.0], [0.0, 4.0], [3.25, 3.0]]);
+    let targets = arr2(&[[1.0_f32, -1.0], [0.5, 1.0], [3.25, 3.0]]);
+    let batch = regression_columns(predictions.view(), targets.view())?.into_batch("test")?;
+    assert_close(&batch, "error", &[-0.25, 1.25, 0.0]);
+    assert_close(&batch, "absolute_error", &[0.75, 1.75, 0.0]);
+    assert_close(&batch, "squared_error", &[0.625, 4.625, 0.0]);
+    Ok(())
+}
+
+/// ```python
+/// from sklearn.metrics import f1_score, hamming_loss, jaccard_score, log_loss
+/// s = np.array([[1.5, -2., .25], [-.5, -1., -3.], [3., 2., -.75], [-1., .5, -.25]])
+/// t = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0]])
+/// p = 1 / (1 + np.exp(-s)); h = (p >= .5).astype(int)
+/// bce = lambda i, j: log_loss([t[i, j]], [[1 - p[i, j], p[i, j]]], labels=[0, 1])
+/// [np.mean([bce(i, j) for j in range(3)]) for i in range(4)]
+/// [hamming_loss(t[[i]], h[[i]]) for i in range(4)]
+/// [f1_score(t[[i]], h[[i]], average='samples', zero_division=1) for i in range(4)]
+/// [jaccard_score(t[[i]], h[[i]], average='samples', zero_division=1) for i in range(4)]
+/// ```
+#[test]
+fn multilabel_agrees() -> Result<()> {
+    let scores = arr2(&[
+        [1.5_f32, -2.0, 0.25],
+        [-0.5, -1.0, -3.0],
+        [3.0, 2.0, -0.75],
+        [-1.0, 0.5, -0.25],
+    ]);
+    let targets = arr2(&[[1_i64, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0]]);
+    let batch = multilabel_columns(scores.view(), targets.view(), &MultiLabelOptions::logits())?
+        .into_batch("test")?;
+    assert_close(
+        &batch,
+        "loss",
+        &[
+            0.384760236302,
+            0.611975341091,
+            0.437462122911,
+            0.621092697192,
+        ],
+    );
+    assert_close(&batch, "hamming_loss", &[1.0 / 3.0; 4]);
+    assert_close(&batch, "f1", &[0.666666666667, 0.0, 0.8, 0.0]);
+    assert_close(&batch, "jaccard", &[0.5, 0.0, 0.666666666667, 0.0]);
+    assert_close(&batch, "exact_match", &[0.0; 4]);
+    Ok(())
+}
+
+/// ```python
+/// from scipy.special import softmax
+/// from sklearn.metrics import log_loss
+/// l = np.array([[[1., 0., -1.], [.5, 2., 0.], [0., 0., 3.]], [[0., 1., 0.], [2., 1., 0.], [5., 5., 5.]]])
+/// y = np.array([[1, 2, 0], [1, 2, 1]])  # 0 is padding
+/// for i in range(2):
+///     k = y[i] != 0
+///     loss = log_loss(y[i][k], softmax(l[i][k], 1), labels=range(3))
+///     print(loss, np.exp(loss), (l[i][k].argmax(1) == y[i][k]).mean(), k.sum())
+///     print(log_loss(y[i], softmax(l[i], 1), labels=range(3)))  # without padding
+/// ```
+#[test]
+fn sequences_agree() -> Result<()> {
+    let logits = arr3(&[
+        [[1.0_f32, 0.0, -1.0], [0.5, 2.0, 0.0], [0.0, 0.0, 3.0]],
+        [[0.0, 1.0, 0.0], [2.0, 1.0, 0.0], [5.0, 5.0, 5.0]],
+    ]);
+    let targets = arr2(&[[1_i64, 2, 0], [1, 2, 1]]);
+    let padded = SequenceOptions::new().pad_token(0);
+    let batch =
+        sequence_columns(logits.view(), targets.view(), None, &padded)?.into_batch("test")?;
+    assert_close(&batch, "loss", &[1.8569808383367636, 1.3525543223481804]);
+    assert_close(
+        &batch,
+        "perplexity",
+        &[6.404371719455289, 3.8672912336651453],
+    );
+    assert_close(&batch, "token_accuracy", &[0.0, 1.0 / 3.0]);
+    assert_eq!(
+        batch["tokens"].as_primitive::<Int32Type>().values(),
+        &[2, 3]
+    );
+    let whole = sequence_columns(logits.view(), targets.view(), None, &SequenceOptions::new())?
+        .into_batch("test")?;
+    assert_close(&whole, "loss", &[2.269628211031496, 1.3525543223481804]);
+    Ok(())
+}
