@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod metrics;
+pub mod reduce;
 pub mod storage;
 pub mod table;
 

@@ -1,0 +1,32 @@
+//! Reduction of embeddings to a few coordinates: fit on one matrix, place any other in the same
+//! coordinate system.
+//!
+//! Parameters implement [`Params`] and are checked into a [`Reducer`], which fits a matrix into a
+//! [`Projection`]; a projection transforms further rows and is kept in a file by
+//! [`Projection::to_bytes`] and [`load`]. Every step is sequential in a fixed order, so the same
+//! input gives the same bits whatever the number of threads.
+//!
+//! ```
+//! use emberlens::reduce::{Pca, Projection, Reducer, load};
+//! use ndarray::arr2;
+//!
+//! let embeddings = arr2(&[[0.0_f32, 0.0, 1.0], [1.0, 2.0, 1.0], [2.0, 4.0, 1.0]]);
+//! let projection = Pca::params().dims(2).fit(embeddings.view())?;
+//! let xy = projection.transform(embeddings.view())?;
+//! assert_eq!(xy.dim(), (3, 2));
+//!
+//! let restored = load(&projection.to_bytes()?, "model.bin")?;
+//! assert_eq!(restored.transform(embeddings.view())?, xy);
+//! # Ok::<(), emberlens::Error>(())
+//! ```
+
+mod checksum;
+mod eigen;
+mod matrix;
+mod pca;
+mod projection;
+mod reducer;
+
+pub use pca::{Pca, PcaParams, PcaValidParams};
+pub use projection::load;
+pub use reducer::{Params, Projection, Reducer};

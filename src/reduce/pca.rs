@@ -1,0 +1,346 @@
+//! Principal component analysis, exact.
+
+use ndarray::{Array2, ArrayView2};
+use serde_json::json;
+
+use super::projection::{Saved, SavedArray, corrupt};
+use super::reducer::{Params, Projection, Reducer};
+use super::{eigen, matrix};
+use crate::{Error, Result};
+
+/// The method's name in paths and files.
+pub(super) const METHOD: &str = "pca";
+
+/// Memory that the working matrices of a fit may take unless set otherwise: 4 GiB.
+const MEMORY_LIMIT: u64 = 4 << 30;
+
+/// A relative difference below which two components count as equally large when signs are set.
+const TIE: f64 = 1e-6;
+
+/// A fitted principal component analysis (Pearson 1901; Hotelling 1933).
+///
+/// With `m` the column means of the fitted matrix and `v_k` the unit eigenvectors of its covariance
+/// in descending order of their eigenvalues, the coordinates of a row `x` are `(x - m) . v_k`. Each
+/// `v_k` has the sign that makes its largest component by magnitude positive (the first of those
+/// that are equally large).
+///
+/// An axis on which the fitted rows do not vary beyond rounding is zero: all coordinates on it are
+/// 0, and it explains nothing. So one row, rows that are all equal, constant columns and fewer rows
+/// than dims have a defined answer; no rows and no columns are errors.
+///
+/// ```
+/// use emberlens::reduce::{Pca, Projection, Reducer};
+/// use ndarray::arr2;
+///
+/// let line = arr2(&[[0.0_f32, 0.0], [3.0, 4.0], [6.0, 8.0]]);
+/// let pca = Pca::params().dims(1).fit(line.view())?;
+/// assert_eq!(pca.transform(line.view())?, arr2(&[[-5.0], [0.0], [5.0]]));
+/// assert_eq!(pca.explained_variance(), [25.0]);
+/// # Ok::<(), emberlens::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pca {
+    mean: Vec<f64>,
+    components: Vec<Vec<f64>>,
+    variance: Vec<f64>,
+    ratio: Vec<f64>,
+}
+
+/// Parameters of [`Pca`]: 2 dims and 4 GiB of working memory unless set otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PcaParams {
+    dims: usize,
+    memory_limit: u64,
+}
+
+/// Checked parameters of [`Pca`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PcaValidParams(PcaParams);
+
+impl Pca {
+    /// The parameters, to be set and fitted.
+    pub fn params() -> PcaParams {
+        PcaParams {
+            dims: 2,
+            memory_limit: MEMORY_LIMIT,
+        }
+    }
+
+    /// Column means of the fitted matrix, `[width]`.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The unit vector of each axis, `[dims][width]`; zero for an axis without variance.
+    pub fn components(&self) -> &[Vec<f64>] {
+        &self.components
+    }
+
+    /// The variance of the fitted rows on each axis (divisor rows - 1), in squared input units.
+    pub fn explained_variance(&self) -> &[f64] {
+        &self.variance
+    }
+
+    /// Reads the fields back from a file.
+    pub(super) fn from_saved(mut saved: Saved, place: &str) -> Result<Self> {
+        let (width, dims) = (saved.width, saved.dims);
+        if dims == 0 || dims > width {
+            return Err(corrupt(
+                place,
+                format!("its {dims} dims do not fit its width {width}"),
+            ));
+        }
+        let components = saved.take("components", &[dims, width], place)?;
+        Ok(Self {
+            mean: saved.take("mean", &[width], place)?,
+            components: components.chunks(width).map(<[f64]>::to_vec).collect(),
+            variance: saved.take("explained_variance", &[dims], place)?,
+            ratio: saved.take("explained_variance_ratio", &[dims], place)?,
+        })
+    }
+}
+
+impl PcaParams {
+    /// Sets the number of coordinates, 1 up to the width of the embeddings.
+    pub fn dims(mut self, dims: usize) -> Self {
+        self.dims = dims;
+        self
+    }
+
+    /// Sets the bytes that the working matrices of a fit may take.
+    ///
+    /// A fit needs about 40 `s`² bytes, `s` being the smaller of rows and width.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+}
+
+impl Params for PcaParams {
+    type Checked = PcaValidParams;
+
+    fn check(&self) -> Result<PcaValidParams> {
+        if self.dims == 0 {
+            return Err(Error::invalid(
+                "dims",
+                0,
+                "a projection has at least one coordinate",
+                "ask for 2 or 3",
+            ));
+        }
+        Ok(PcaValidParams(self.clone()))
+    }
+}
+
+impl Reducer for PcaValidParams {
+    type Fitted = Pca;
+
+    fn fit(&self, x: ArrayView2<'_, f32>) -> Result<Pca> {
+        let (rows, width) = x.dim();
+        let dims = self.0.dims;
+        check_shape(rows, width, dims)?;
+        let needed = matrix::working_bytes(rows, width);
+        if needed > self.0.memory_limit {
+            return Err(Error::TooLarge {
+                what: format!("PCA of {rows} x {width} values"),
+                needed,
+                limit: self.0.memory_limit,
+                hint: "fit on fewer rows and transform the rest, or raise `memory_limit`".into(),
+            });
+        }
+        matrix::check_finite(x, "the matrix to fit", "leave the row out before reducing")?;
+
+        let mean = matrix::mean(x);
+        let by_columns = width <= rows;
+        let products = if by_columns {
+            matrix::scatter(x, &mean)
+        } else {
+            matrix::gram(x, &mean)
+        };
+        let total: f64 = (0..products.nrows()).map(|i| products[(i, i)]).sum();
+        let pairs = eigen::largest(&products, dims).ok_or_else(|| {
+            degenerate(
+                rows,
+                width,
+                "its eigenvalues were not found",
+                "rescale the values",
+            )
+        })?;
+        let noise = pairs.first().map_or(0.0, |(largest, _)| {
+            largest.max(0.0) * f64::EPSILON * rows.max(width) as f64
+        });
+
+        let mut pca = Pca {
+            mean,
+            components: vec![vec![0.0; width]; dims],
+            variance: vec![0.0; dims],
+            ratio: vec![0.0; dims],
+        };
+        let divisor = rows.saturating_sub(1).max(1) as f64;
+        for (axis, (value, vector)) in pairs.into_iter().enumerate() {
+            if value <= noise {
+                break;
+            }
+            let component = if by_columns {
+                vector
+            } else {
+                from_rows(x, &pca.mean, &vector, &pca.components[..axis])
+            };
+            pca.components[axis] = with_positive_peak(component);
+            pca.variance[axis] = value / divisor;
+            pca.ratio[axis] = (value / total).min(1.0);
+        }
+        Ok(pca)
+    }
+}
+
+impl Projection for Pca {
+    fn method(&self) -> &'static str {
+        METHOD
+    }
+
+    fn width(&self) -> usize {
+        self.mean.len()
+    }
+
+    fn dims(&self) -> usize {
+        self.components.len()
+    }
+
+    fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        if x.ncols() != self.width() {
+            return Err(Error::invalid(
+                "width of the embeddings",
+                x.ncols(),
+                format!("the projection was fitted to width {}", self.width()),
+                "pass embeddings of that layer, or fit again",
+            ));
+        }
+        matrix::check_finite(
+            x,
+            "the matrix to transform",
+            "leave the row out before reducing",
+        )?;
+        let mut coordinates = matrix::zeros(x.nrows(), self.dims(), "coordinates")?;
+        let mut centred = vec![0.0; self.width()];
+        for (row, mut placed) in x.outer_iter().zip(coordinates.outer_iter_mut()) {
+            for ((centred, &value), &mean) in centred.iter_mut().zip(row).zip(&self.mean) {
+                *centred = f64::from(value) - mean;
+            }
+            for (coordinate, component) in placed.iter_mut().zip(&self.components) {
+                *coordinate = matrix::dot(&centred, component) as f32;
+            }
+        }
+        matrix::check_finite(
+            coordinates.view(),
+            "the result of the PCA",
+            "scale the embeddings down: a coordinate exceeds the range of f32",
+        )?;
+        Ok(coordinates)
+    }
+
+    fn explained_variance_ratio(&self) -> Option<&[f64]> {
+        Some(&self.ratio)
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let (width, dims) = (self.width(), self.dims());
+        let array = |name: &str, shape: &[usize], values: Vec<f64>| SavedArray {
+            name: name.into(),
+            shape: shape.into(),
+            values,
+        };
+        let arrays = vec![
+            array("mean", &[width], self.mean.clone()),
+            array("components", &[dims, width], self.components.concat()),
+            array("explained_variance", &[dims], self.variance.clone()),
+            array("explained_variance_ratio", &[dims], self.ratio.clone()),
+        ];
+        Saved {
+            method: METHOD.into(),
+            params: json!({ "dims": dims }),
+            seed: None,
+            width,
+            dims,
+            arrays,
+        }
+        .to_bytes()
+    }
+}
+
+fn check_shape(rows: usize, width: usize, dims: usize) -> Result<()> {
+    if rows == 0 {
+        return Err(degenerate(
+            rows,
+            width,
+            "there are no rows",
+            "fit on a pass that has some",
+        ));
+    }
+    if width == 0 {
+        return Err(degenerate(
+            rows,
+            width,
+            "the embeddings have no values",
+            "collect a layer that has an output",
+        ));
+    }
+    if dims > width {
+        return Err(Error::invalid(
+            "dims",
+            dims,
+            format!("the embeddings have {width} values"),
+            format!("ask for at most {width}"),
+        ));
+    }
+    Ok(())
+}
+
+fn degenerate(rows: usize, columns: usize, reason: &str, hint: &str) -> Error {
+    Error::Degenerate {
+        method: METHOD,
+        rows,
+        columns,
+        reason: reason.into(),
+        hint: hint.into(),
+    }
+}
+
+/// The component that belongs to an eigenvector `u` of the Gram matrix: `Xc' u`, of unit length.
+///
+/// What is left of earlier components is taken out: products of small eigenvalues lose digits.
+fn from_rows(x: ArrayView2<'_, f32>, mean: &[f64], u: &[f64], earlier: &[Vec<f64>]) -> Vec<f64> {
+    let mut component = vec![0.0; mean.len()];
+    for (row, weight) in x.outer_iter().zip(u) {
+        for ((sum, &value), &mean) in component.iter_mut().zip(row).zip(mean) {
+            *sum += weight * (f64::from(value) - mean);
+        }
+    }
+    for known in earlier {
+        let shared = matrix::dot(&component, known);
+        for (value, known) in component.iter_mut().zip(known) {
+            *value -= shared * known;
+        }
+    }
+    let length = matrix::dot(&component, &component).sqrt();
+    for value in &mut component {
+        *value /= length;
+    }
+    component
+}
+
+/// The vector or its negative, whichever has its largest component positive.
+fn with_positive_peak(mut vector: Vec<f64>) -> Vec<f64> {
+    let peak = vector
+        .iter()
+        .fold(0.0_f64, |peak, value| peak.max(value.abs()));
+    let first = vector
+        .iter()
+        .find(|value| value.abs() >= peak * (1.0 - TIE));
+    if first.is_some_and(|value| *value < 0.0) {
+        for value in &mut vector {
+            *value = -*value;
+        }
+    }
+    vector
+}
