@@ -2,11 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod collect;
 pub mod metrics;
 pub mod reduce;
+pub mod run;
 pub mod storage;
 pub mod table;
 
 mod error;
+mod progress;
 
 pub use error::{BoxError, Error, ErrorKind, Result};

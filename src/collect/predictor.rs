@@ -1,11 +1,7 @@
-//! Running a model on one batch, and what comes out besides its output.
-
-use std::collections::BTreeMap;
-use std::ops::Deref;
-
-use ndarray::ArrayD;
+//! Running a model on one batch.
 
 use crate::Result;
+pub use crate::metrics::{HiddenLayers, Prediction};
 
 /// Runs a model on one batch in evaluation mode.
 ///
@@ -59,41 +55,5 @@ where
 
     fn predict(&self, model: &M, batch: &B) -> Result<O> {
         self(model, batch)
-    }
-}
-
-/// Outputs that carry the hidden layers captured while they were computed.
-pub trait HiddenLayers {
-    /// The layer's activations, `[batch, ...]`, f32; `None` when no such layer was captured.
-    fn hidden(&self, layer: &str) -> Option<&ArrayD<f32>>;
-
-    /// Names of the captured layers.
-    fn layers(&self) -> Vec<&str>;
-}
-
-/// A model output with the hidden layers captured beside it.
-#[derive(Clone, Debug, Default)]
-pub struct Prediction<O> {
-    /// What the model returned.
-    pub output: O,
-    /// Activations by layer name, `[batch, ...]`.
-    pub hidden: BTreeMap<String, ArrayD<f32>>,
-}
-
-impl<O> Deref for Prediction<O> {
-    type Target = O;
-
-    fn deref(&self) -> &O {
-        &self.output
-    }
-}
-
-impl<O> HiddenLayers for Prediction<O> {
-    fn hidden(&self, layer: &str) -> Option<&ArrayD<f32>> {
-        self.hidden.get(layer)
-    }
-
-    fn layers(&self) -> Vec<&str> {
-        self.hidden.keys().map(String::as_str).collect()
     }
 }

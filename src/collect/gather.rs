@@ -1,0 +1,219 @@
+//! The columns of one batch from all collectors, checked.
+
+use arrow_array::new_empty_array;
+use arrow_schema::Schema;
+
+use super::guard::{cause, guarded};
+use crate::metrics::MetricsCollector;
+use crate::run::KEYS;
+use crate::table::{Column, Columns, role};
+use crate::{Error, Result};
+
+/// A collector as a pass holds it.
+pub type BoxCollector<'a, B, O> = Box<dyn MetricsCollector<B, O> + Send + Sync + 'a>;
+
+/// Collectors in the order in which their columns are written.
+pub type BoxCollectors<'a, B, O> = Vec<BoxCollector<'a, B, O>>;
+
+/// The collectors of a pass, in order.
+pub(crate) struct Gatherer<'a, B, O> {
+    collectors: Vec<Known<'a, B, O>>,
+    /// Names that collectors cannot use, and whose they are.
+    taken: Vec<(String, String)>,
+}
+
+struct Known<'a, B, O> {
+    collector: &'a dyn MetricsCollector<B, O>,
+    label: String,
+    schema: Option<Schema>,
+    aggregates: bool,
+}
+
+/// What the collectors made of one batch.
+pub(crate) struct Gathered {
+    /// All columns, `example_id` first.
+    pub(crate) columns: Columns,
+    /// The columns to aggregate.
+    pub(crate) aggregated: Columns,
+}
+
+impl<'a, B, O> Gatherer<'a, B, O> {
+    /// Asks every collector once for its name, schema and aggregation.
+    pub(crate) fn new<'n>(
+        collectors: impl IntoIterator<Item = &'a dyn MetricsCollector<B, O>>,
+        constants: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Self> {
+        let collectors = (1..)
+            .zip(collectors)
+            .map(|(number, collector): (usize, _)| {
+                guarded(
+                    || format!("metrics collector #{number}"),
+                    || {
+                        Ok(Known {
+                            collector,
+                            label: format!("#{number} `{}`", collector.name()),
+                            schema: collector.schema(),
+                            aggregates: collector.compute_aggregates(),
+                        })
+                    },
+                )
+            });
+        let reserved = KEYS.map(|name| (name.to_owned(), "the pass itself".to_owned()));
+        let constants = constants
+            .into_iter()
+            .map(|name| (name.to_owned(), format!("constant `{name}`")));
+        Ok(Self {
+            collectors: collectors.collect::<Result<_>>()?,
+            taken: reserved.into_iter().chain(constants).collect(),
+        })
+    }
+
+    /// Runs all collectors on one batch.
+    pub(crate) fn gather(
+        &self,
+        number: usize,
+        example_ids: Vec<i64>,
+        batch: &B,
+        output: &O,
+    ) -> Result<Gathered> {
+        let samples = example_ids.len();
+        let mut gathered = Gathered::with_ids(example_ids);
+        let mut owners: Vec<(String, &str)> = Vec::new();
+        for known in &self.collectors {
+            let label = &known.label;
+            let columns = guarded(
+                || format!("metrics collector {label} on batch {number}"),
+                || known.collector.collect(batch, output),
+            )
+            .map_err(|error| match error {
+                Error::Panicked { .. } => error,
+                other => Error::Collector {
+                    collector: label.clone(),
+                    batch: number,
+                    source: cause(other),
+                },
+            })?;
+            known.check(number, samples, &columns)?;
+            self.own(label, &columns, &mut owners)?;
+            gathered.add(columns, known.aggregates);
+        }
+        Ok(gathered)
+    }
+
+    /// A batch without rows, for an empty dataset; `None` when a collector gave no schema.
+    pub(crate) fn empty(&self) -> Result<Option<Gathered>> {
+        let mut gathered = Gathered::with_ids(Vec::new());
+        let mut owners = Vec::new();
+        for known in &self.collectors {
+            let Some(schema) = &known.schema else {
+                return Ok(None);
+            };
+            let mut columns = Columns::new();
+            for field in schema.fields() {
+                let mut column = Column::from_array(new_empty_array(field.data_type()));
+                if let Some(role) = role(field) {
+                    column = column.role(role);
+                }
+                columns.push(field.name(), column);
+            }
+            self.own(&known.label, &columns, &mut owners)?;
+            gathered.add(columns, known.aggregates);
+        }
+        Ok(Some(gathered))
+    }
+
+    fn own<'s>(
+        &'s self,
+        label: &'s str,
+        columns: &Columns,
+        owners: &mut Vec<(String, &'s str)>,
+    ) -> Result<()> {
+        for name in columns.names() {
+            let same = |known: &str| known.eq_ignore_ascii_case(name);
+            let collector = owners.iter().find(|(known, _)| same(known));
+            let first = collector
+                .map(|(_, owner)| format!("metrics collector {owner}"))
+                .or_else(|| {
+                    let taken = self.taken.iter().find(|(known, _)| same(known));
+                    taken.map(|(_, owner)| owner.clone())
+                });
+            if let Some(first) = first {
+                return Err(Error::DuplicateColumn {
+                    column: name.to_owned(),
+                    first,
+                    second: format!("metrics collector {label}"),
+                });
+            }
+            owners.push((name.to_owned(), label));
+        }
+        Ok(())
+    }
+}
+
+impl<B, O> Known<'_, B, O> {
+    fn check(&self, number: usize, samples: usize, columns: &Columns) -> Result<()> {
+        let place = || format!("metrics collector {}, batch {number}", self.label);
+        for (name, column) in columns.iter() {
+            if column.len() != samples {
+                return Err(Error::Shape {
+                    column: name.to_owned(),
+                    expected: samples,
+                    found: column.len(),
+                    place: place(),
+                });
+            }
+        }
+        let Some(schema) = &self.schema else {
+            return Ok(());
+        };
+        for field in schema.fields() {
+            let Some(column) = columns.get(field.name()) else {
+                return Err(Error::MissingColumn {
+                    column: field.name().clone(),
+                    place: place(),
+                    available: columns.names().collect::<Vec<_>>().join(", "),
+                });
+            };
+            let found = column.values().data_type();
+            if !found.equals_datatype(field.data_type()) {
+                return Err(Error::Schema {
+                    column: field.name().clone(),
+                    expected: field.data_type().to_string(),
+                    found: found.to_string(),
+                    place: format!("the schema of {}", place()),
+                    hint: "make the collector return what its schema says".into(),
+                });
+            }
+        }
+        match columns
+            .names()
+            .find(|name| schema.field_with_name(name).is_err())
+        {
+            None => Ok(()),
+            Some(extra) => Err(Error::invalid(
+                "column",
+                format!("`{extra}`"),
+                format!("{} does not have it in its schema", place()),
+                "add it to the schema, or give no schema",
+            )),
+        }
+    }
+}
+
+impl Gathered {
+    fn with_ids(example_ids: Vec<i64>) -> Self {
+        let ids = Column::from(example_ids).role(crate::table::Role::Id);
+        Self {
+            columns: Columns::new().with("example_id", ids),
+            aggregated: Columns::new(),
+        }
+    }
+
+    fn add(&mut self, columns: Columns, aggregate: bool) {
+        if aggregate {
+            // Arrays are shared, so this copies pointers.
+            self.aggregated.extend(columns.clone());
+        }
+        self.columns.extend(columns);
+    }
+}

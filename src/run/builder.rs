@@ -1,0 +1,276 @@
+//! Starting runs.
+
+use serde::Serialize;
+use ulid::Ulid;
+
+use super::clock::now_us;
+use super::facts::{self, Document, FORMAT_VERSION, Fact};
+use super::heartbeat::Heartbeat;
+use super::project::{Project, check_name};
+use super::reader::RunReader;
+use super::run::Run;
+use super::session::Session;
+use super::{InputTable, Status, flatten::flatten};
+use crate::storage::{Location, names};
+use crate::table::Table;
+use crate::{Error, Result};
+
+/// Characters of the ULID that an id keeps: the time in milliseconds (10) and 30 random bits.
+const ULID_LENGTH: usize = 16;
+
+/// What [`RunBuilder::start`] does when the project has a run of that name.
+///
+/// Names are compared exactly; ids are always new, so that no choice can mix up two runs.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// Start a new run named `name-2`, `name-3`, ...
+    #[default]
+    Rename,
+    /// Go on with the newest run of that name, or start one when there is none.
+    Reuse,
+    /// Start a new run; once it exists, delete those of that name that no process writes.
+    Overwrite,
+    /// Return `AlreadyExists`.
+    Raise,
+}
+
+/// A run to be started; made by [`Project::run`].
+///
+/// ```
+/// use emberlens::run::{IfExists, Project};
+/// let project = Project::open("memory://", "docs")?;
+/// let start = || {
+///     project
+///         .run("cnn")
+///         .tag("baseline")
+///         .parameters(&serde_json::json!({"optimiser": {"learning_rate": 0.1}}))?
+///         .if_exists(IfExists::Rename)
+///         .start()
+/// };
+/// let (first, second) = (start()?, start()?);
+/// assert_eq!(second.name(), "cnn-2");
+/// assert_eq!(first.reader()?.parameters()["optimiser.learning_rate"], 0.1);
+/// # Ok::<(), emberlens::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunBuilder {
+    project: Project,
+    name: String,
+    facts: Vec<Fact>,
+    if_exists: IfExists,
+}
+
+impl RunBuilder {
+    pub(crate) fn new(project: Project, name: &str) -> Self {
+        Self {
+            project,
+            name: name.to_owned(),
+            facts: Vec::new(),
+            if_exists: IfExists::default(),
+        }
+    }
+
+    /// Says in words what the run is for.
+    pub fn description(mut self, text: &str) -> Self {
+        self.facts.push(Fact::Description {
+            text: text.to_owned(),
+        });
+        self
+    }
+
+    /// Adds a tag.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.facts.push(Fact::Tag {
+            tag: tag.to_owned(),
+        });
+        self
+    }
+
+    /// Adds parameters: anything serde serialises to an object; see [`Run::log_parameters`].
+    ///
+    /// # Errors
+    /// `Invalid` for a value without names, such as a number.
+    pub fn parameters(mut self, parameters: &impl Serialize) -> Result<Self> {
+        let values = flatten(parameters)?;
+        self.facts.push(Fact::Parameters { values });
+        Ok(self)
+    }
+
+    /// Records a table, at its revision, as an input.
+    pub fn input(mut self, table: &Table) -> Self {
+        self.facts.push(Fact::Input(input_of(&self.project, table)));
+        self
+    }
+
+    /// Says what happens when the project has a run of that name (default: a new name).
+    pub fn if_exists(mut self, choice: IfExists) -> Self {
+        self.if_exists = choice;
+        self
+    }
+
+    /// Starts the run; its status is `running`.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name or one with control characters; `AlreadyExists` with
+    /// [`IfExists::Raise`], and when [`IfExists::Reuse`] or [`IfExists::Overwrite`] meet a run that
+    /// a living process writes; `Storage` when the root is not writable.
+    pub fn start(self) -> Result<Run> {
+        check_name("run name", &self.name)?;
+        self.project.create()?;
+        let ids = self.project.run_ids()?;
+        let existing = self.project.named(&ids, &self.name)?;
+        match (self.if_exists, existing.first()) {
+            (_, None) => self.create(self.name.clone()),
+            (IfExists::Rename, _) => {
+                let name = self.free_name(&ids)?;
+                self.create(name)
+            }
+            (IfExists::Reuse, Some(id)) => self.reuse(id),
+            (IfExists::Overwrite, _) => self.overwrite(&existing),
+            (IfExists::Raise, Some(id)) => Err(Error::AlreadyExists {
+                what: "run",
+                name: self.name.clone(),
+                hint: "choose another name, or IfExists::Rename, Reuse or Overwrite".into(),
+                place: self.project.run_location(id).url(),
+            }),
+        }
+    }
+
+    fn create(&self, name: String) -> Result<Run> {
+        let location = self.free_location(&names::slug(&name)?)?;
+        let created = Fact::Created {
+            format_version: FORMAT_VERSION.to_owned(),
+            id: location.name(),
+            name,
+            project: self.project.name().to_owned(),
+            emberlens_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Session::create(self.project.clone(), location, created, &self.facts).map(Run::new)
+    }
+
+    fn free_location(&self, slug: &str) -> Result<Location> {
+        loop {
+            let location = self.project.run_location(&new_id(slug));
+            if location.is_empty()? {
+                return Ok(location);
+            }
+        }
+    }
+
+    fn free_name(&self, ids: &[String]) -> Result<String> {
+        let mut number = 2_u64;
+        loop {
+            let name = format!("{}-{number}", self.name);
+            if self.project.named(ids, &name)?.is_empty() {
+                return Ok(name);
+            }
+            number += 1;
+        }
+    }
+
+    fn reuse(&self, id: &str) -> Result<Run> {
+        let reader = self.reader_unless_written(id)?;
+        let opened = Fact::Opened {
+            format_version: FORMAT_VERSION.to_owned(),
+            emberlens_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let running = Fact::Status {
+            status: Status::Running.name().to_owned(),
+            reason: None,
+        };
+        let mut facts = vec![opened, running];
+        facts.extend(self.facts.iter().cloned());
+        Session::reopen(self.project.clone(), reader, &facts).map(Run::new)
+    }
+
+    fn overwrite(&self, old: &[String]) -> Result<Run> {
+        for id in old {
+            self.reader_unless_written(id)?;
+        }
+        let run = self.create(self.name.clone())?;
+        for id in old {
+            if let Err(error) = delete(&self.project.run_location(id), run.id()) {
+                run.fail(&format!(
+                    "the run `{id}` that it replaces could not be deleted"
+                ))?;
+                return Err(error);
+            }
+        }
+        Ok(run)
+    }
+
+    /// Opens a run, unless a living process writes it.
+    fn reader_unless_written(&self, id: &str) -> Result<RunReader> {
+        let location = self.project.run_location(id);
+        let reader = RunReader::open(location.clone(), self.project.location().clone())?;
+        if !reader.status().is_active() {
+            return Ok(reader);
+        }
+        let writer = match Heartbeat::read(&location)? {
+            Some(beat) => format!("process {} on {}", beat.pid, beat.host),
+            None => "another process".to_owned(),
+        };
+        Err(Error::AlreadyExists {
+            what: "run",
+            name: id.to_owned(),
+            hint: format!(
+                "{writer} is writing it: wait until it ends (30 s after a crash elsewhere), or use IfExists::Rename"
+            ),
+            place: location.url(),
+        })
+    }
+}
+
+/// A table as a run's documents name it.
+pub(crate) fn input_of(project: &Project, table: &Table) -> InputTable {
+    InputTable {
+        name: table.name().to_owned(),
+        url: project.relative(&table.url()),
+        revision: table.revision(),
+    }
+}
+
+/// Deletes a run, its documents last: until then they say by which run it was replaced.
+fn delete(run: &Location, by: &str) -> Result<()> {
+    let superseded = Document {
+        time_us: now_us(),
+        fact: Fact::Superseded { by: by.to_owned() },
+    };
+    facts::documents(run).append(&superseded)?;
+    for folder in run.list_folders()? {
+        if folder != "run" {
+            run.join(&folder).delete_all()?;
+        }
+    }
+    run.delete_all()
+}
+
+fn new_id(slug: &str) -> String {
+    let mut ulid = Ulid::new().to_string().to_ascii_lowercase();
+    ulid.truncate(ULID_LENGTH);
+    format!("{slug}-{ulid}")
+}
+
+/// Whether this is the id of a run whose name has this slug.
+pub(crate) fn is_id_of(id: &str, slug: &str) -> bool {
+    id.strip_prefix(slug)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|ulid| {
+            ulid.len() == ULID_LENGTH && ulid.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_belongs_to_one_slug() {
+        let id = new_id("cnn-2");
+        assert!(is_id_of(&id, "cnn-2"));
+        assert!(!is_id_of(&id, "cnn"));
+        assert_ne!(id, new_id("cnn-2"));
+        assert_eq!(id, id.to_ascii_lowercase());
+    }
+}

@@ -1,0 +1,302 @@
+//! Facts: what a run is told, one numbered JSON document each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::PassRecord;
+use crate::storage::{Documents, Location};
+use crate::{Error, Result};
+
+/// The major version of the on-disk format that this library writes, and the highest it reads.
+pub(crate) const FORMAT_MAJOR: u32 = 1;
+
+/// The version of the on-disk format that this library writes.
+pub(crate) const FORMAT_VERSION: &str = "1.0";
+
+/// An input of a run: a table at one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputTable {
+    /// The table's name.
+    pub name: String,
+    /// Its address: relative to the project's folder where it lies inside, else a URL.
+    pub url: String,
+    /// The revision that was used.
+    pub revision: u64,
+}
+
+/// Something that a run produced outside its own tables: a checkpoint, a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// Its address, without credentials.
+    pub url: String,
+}
+
+/// One document of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Document {
+    /// When it was written, microseconds since 1970 UTC.
+    pub(crate) time_us: i64,
+    #[serde(flatten)]
+    pub(crate) fact: Fact,
+}
+
+/// What a document says. Readers ignore kinds that they do not know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Fact {
+    /// Always the first document.
+    Created {
+        format_version: String,
+        id: String,
+        name: String,
+        project: String,
+        emberlens_version: String,
+    },
+    /// The run was taken up again by another process, maybe by another version of the library.
+    Opened {
+        format_version: String,
+        emberlens_version: String,
+    },
+    /// Flattened parameters; later values replace earlier ones of the same key.
+    Parameters { values: BTreeMap<String, Value> },
+    /// The latest description counts.
+    Description { text: String },
+    /// Tags add up.
+    Tag { tag: String },
+    /// A table that was read.
+    Input(InputTable),
+    /// Something that was produced.
+    Output(Output),
+    /// The latest status counts.
+    Status {
+        status: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A pass began; its rows do not count yet.
+    PassStarted {
+        pass_id: String,
+        stream: String,
+        #[serde(default)]
+        split: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<i64>,
+    },
+    /// A pass is whole; from now on its rows count.
+    PassCompleted(PassRecord),
+    /// A pass will never be completed.
+    PassAbandoned { pass_id: String, reason: String },
+    /// Another run took this one's name; this one is being deleted.
+    Superseded { by: String },
+}
+
+/// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
+const KINDS: [&str; 12] = [
+    "created",
+    "opened",
+    "parameters",
+    "description",
+    "tag",
+    "input",
+    "output",
+    "status",
+    "pass_started",
+    "pass_completed",
+    "pass_abandoned",
+    "superseded",
+];
+
+/// The documents of the run in this folder.
+pub(crate) fn documents(run: &Location) -> Documents {
+    Documents::at(run.join("run"))
+}
+
+/// Reads all documents of a run that this version knows, oldest first.
+///
+/// # Errors
+/// `Corrupt` when there is none, one is missing or damaged, or the format is of a newer major
+/// version.
+pub(crate) fn read(run: &Location) -> Result<Vec<Document>> {
+    let all: Vec<(u64, Value)> = documents(run).read_all()?;
+    if all.is_empty() {
+        return Err(corrupt(
+            "it has no documents; it was never wholly created",
+            run,
+        ));
+    }
+    let mut known = Vec::with_capacity(all.len());
+    for (expected, (number, value)) in (0_u64..).zip(all) {
+        if number != expected {
+            return Err(corrupt(
+                format!("document {expected:020}.json is missing"),
+                run,
+            ));
+        }
+        if let Some(document) = parse(number, value, run)? {
+            known.push(document);
+        }
+    }
+    match known.first() {
+        Some(Document {
+            fact: Fact::Created { .. },
+            ..
+        }) => Ok(known),
+        _ => Err(corrupt(
+            "its first document does not say that it was created",
+            run,
+        )),
+    }
+}
+
+/// A run's name and the time of its creation, from its first document alone.
+pub(crate) fn read_created(run: &Location) -> Result<(String, i64)> {
+    let first = run.join("run").join(&format!("{:020}.json", 0));
+    let value: Value = serde_json::from_slice(&first.read()?)
+        .map_err(|error| corrupt(error.to_string(), &first))?;
+    match parse(0, value, run)? {
+        Some(Document {
+            fact: Fact::Created { name, .. },
+            time_us,
+        }) => Ok((name, time_us)),
+        _ => Err(corrupt(
+            "its first document does not say that it was created",
+            run,
+        )),
+    }
+}
+
+fn parse(number: u64, value: Value, run: &Location) -> Result<Option<Document>> {
+    let kind = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if let Some(version) = value.get("format_version").and_then(Value::as_str) {
+        check_format(version, "run", run)?;
+    }
+    if !KINDS.contains(&kind) {
+        return Ok(None);
+    }
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|error| corrupt(format!("document {number:020}.json: {error}"), run))
+}
+
+/// Refuses a format of a newer major version.
+pub(crate) fn check_format(version: &str, what: &'static str, place: &Location) -> Result<()> {
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    let reason = match major {
+        Some(major) if major <= FORMAT_MAJOR => return Ok(()),
+        Some(_) => format!(
+            "it has format {version} and this version of Emberlens reads up to {FORMAT_MAJOR}.x; update Emberlens"
+        ),
+        None => format!("its format version is {version:?}"),
+    };
+    Err(Error::Corrupt {
+        what,
+        reason,
+        path: place.url(),
+    })
+}
+
+fn corrupt(reason: impl Into<String>, run: &Location) -> Error {
+    Error::Corrupt {
+        what: "run",
+        reason: reason.into(),
+        path: run.url(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created(version: &str) -> Value {
+        serde_json::json!({"time_us": 1, "kind": "created", "format_version": version, "id": "a-1",
+            "name": "a", "project": "p", "emberlens_version": "0.1.0"})
+    }
+
+    fn run_with(documents_: &[Value]) -> Location {
+        let run = Location::open("memory://").unwrap().join("a-1");
+        for value in documents_ {
+            documents(&run).append(value).unwrap();
+        }
+        run
+    }
+
+    #[test]
+    fn a_kind_of_a_later_version_is_ignored() {
+        let run = run_with(&[
+            created("1.7"),
+            serde_json::json!({"time_us": 2, "kind": "mood", "x": 1}),
+        ]);
+        assert_eq!(read(&run).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_later_major_format_is_refused_by_its_number() {
+        let error = read(&run_with(&[created("2.0")])).unwrap_err().to_string();
+        assert!(
+            error.contains("format 2.0") && error.contains("update"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_document_of_a_known_kind_is_named() {
+        let run = run_with(&[
+            created("1.0"),
+            serde_json::json!({"time_us": 2, "kind": "tag"}),
+        ]);
+        let error = read(&run).unwrap_err().to_string();
+        assert!(error.contains("00000000000000000001.json"), "{error}");
+    }
+
+    #[test]
+    fn a_lost_document_is_noticed() {
+        let run = run_with(&[created("1.0")]);
+        let late = run.join("run/00000000000000000002.json");
+        late.create(r#"{"time_us": 3, "kind": "tag", "tag": "x"}"#)
+            .unwrap();
+        let error = read(&run).unwrap_err().to_string();
+        assert!(
+            error.contains("00000000000000000001.json is missing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn facts_survive_json() {
+        let record = PassRecord {
+            pass_id: "p".into(),
+            stream: "default".into(),
+            split: "train".into(),
+            epoch: None,
+            rows: u64::MAX,
+            files: vec![],
+            table: Some(InputTable {
+                name: "t".into(),
+                url: "tables/t".into(),
+                revision: 3,
+            }),
+            finished_us: 9,
+        };
+        let document = Document {
+            time_us: 9,
+            fact: Fact::PassCompleted(record.clone()),
+        };
+        let value = serde_json::to_value(&document).unwrap();
+        assert_eq!(value["kind"], "pass_completed");
+        let run = Location::open("memory://").unwrap();
+        match parse(0, value, &run).unwrap().unwrap().fact {
+            Fact::PassCompleted(read) => assert_eq!(read, record),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Projects and runs: parameters, status, scalars and the passes of a training.
+//!
+//! A [`Project`] is a folder of runs and tables. [`Project::run`] starts a [`Run`], the handle that
+//! writes; [`Project::open_run`] gives a [`RunReader`], which only reads and may be used while the
+//! run goes on. What a run is told lies in numbered documents that are created once and never
+//! rewritten, its scalars and metrics in Delta tables.
+
+pub mod active;
+mod add_metrics;
+mod builder;
+mod clock;
+mod facts;
+mod flatten;
+mod heartbeat;
+mod json;
+mod passes;
+mod project;
+mod project_document;
+mod query;
+pub mod ranking;
+mod reader;
+#[allow(clippy::module_inception)]
+mod run;
+mod scalar_buffer;
+mod scalars;
+mod session;
+mod state;
+mod status;
+mod stream_table;
+mod writer;
+
+pub(crate) use passes::KEYS;
+
+pub use builder::{IfExists, RunBuilder};
+pub use facts::{InputTable, Output};
+pub use json::to_json;
+pub use passes::{IncompletePass, PassId, PassRecord, Position, WrittenInfo};
+pub use project::Project;
+pub use query::{MetricBatches, Metrics};
+pub use reader::{DamagedProject, DamagedRun, RunInfo, RunReader};
+pub use run::Run;
+pub use scalars::{At, Scalar};
+pub use status::Status;
+pub use writer::{MetricsTableWriter, WriterLimits};

@@ -1,0 +1,237 @@
+//! Passes: the unit in which metrics appear to readers.
+
+use serde::{Deserialize, Serialize};
+
+use super::InputTable;
+
+/// The column that joins a row to its example.
+pub(crate) const EXAMPLE_ID: &str = "example_id";
+
+/// The columns that say which pass a row belongs to.
+pub(crate) const POSITION: [&str; 3] = ["split", "epoch", "pass_id"];
+
+/// The columns that every metrics table has.
+pub(crate) const KEYS: [&str; 4] = [EXAMPLE_ID, POSITION[0], POSITION[1], POSITION[2]];
+
+/// The identifier of a pass: a ULID in lower case.
+pub type PassId = String;
+
+/// Where ready-made metrics belong: a split and, for metrics of a training, an epoch.
+///
+/// ```
+/// use emberlens::run::Position;
+/// let position = Position::new("train").epoch(3);
+/// assert_eq!(position.epoch, Some(3));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// `train`, `valid`, ...; empty when the rows belong to no split.
+    pub split: String,
+    /// 0-based epoch.
+    pub epoch: Option<i64>,
+}
+
+impl Position {
+    /// A split, at no epoch.
+    pub fn new(split: impl Into<String>) -> Self {
+        Self {
+            split: split.into(),
+            epoch: None,
+        }
+    }
+
+    /// Sets the 0-based epoch.
+    pub fn epoch(mut self, epoch: i64) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+}
+
+/// One file that a pass wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenInfo {
+    /// The file, relative to the run's folder.
+    pub url: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// The stream that it belongs to.
+    pub stream: String,
+}
+
+/// The record that makes a pass complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassRecord {
+    /// The pass.
+    pub pass_id: PassId,
+    /// The stream that it wrote to.
+    pub stream: String,
+    /// `train`, `valid`, ...; empty when the rows belong to no split.
+    #[serde(default)]
+    pub split: String,
+    /// 0-based epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
+    /// Rows in all its files.
+    pub rows: u64,
+    /// The files, in the order they were written.
+    #[serde(default)]
+    pub files: Vec<WrittenInfo>,
+    /// The table, and its revision, whose rows `example_id` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<InputTable>,
+    /// When it was complete, microseconds since 1970 UTC.
+    pub finished_us: i64,
+}
+
+/// A pass that was begun and has no completion record; readers leave its rows out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncompletePass {
+    /// The pass.
+    pub pass_id: PassId,
+    /// The stream that it wrote to.
+    pub stream: String,
+    /// `train`, `valid`, ...; empty when the rows belong to no split.
+    pub split: String,
+    /// 0-based epoch.
+    pub epoch: Option<i64>,
+    /// When it began, microseconds since 1970 UTC.
+    pub started_us: i64,
+    /// Why it was abandoned; `None` while it goes on, and when its process died.
+    pub reason: Option<String>,
+}
+
+/// All passes of a run, as its documents tell them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Passes {
+    open: Vec<IncompletePass>,
+    /// In order of completion.
+    complete: Vec<PassRecord>,
+    /// Every stream in the order of its first pass.
+    streams: Vec<String>,
+}
+
+impl Passes {
+    pub(crate) fn start(&mut self, pass: IncompletePass) {
+        self.note_stream(&pass.stream);
+        self.open.push(pass);
+    }
+
+    pub(crate) fn finish(&mut self, record: PassRecord) {
+        self.note_stream(&record.stream);
+        self.open.retain(|pass| pass.pass_id != record.pass_id);
+        self.complete.push(record);
+    }
+
+    pub(crate) fn abandon(&mut self, pass_id: &str, reason: String) {
+        if let Some(pass) = self.open.iter_mut().find(|pass| pass.pass_id == pass_id) {
+            pass.reason = Some(reason);
+        }
+    }
+
+    fn note_stream(&mut self, stream: &str) {
+        if !self.streams.iter().any(|known| known == stream) {
+            self.streams.push(stream.to_owned());
+        }
+    }
+
+    pub(crate) fn streams(&self) -> &[String] {
+        &self.streams
+    }
+
+    /// A pass that was begun, not abandoned and not completed.
+    pub(crate) fn under_way(&self, pass_id: &str) -> Option<&IncompletePass> {
+        self.open
+            .iter()
+            .find(|pass| pass.pass_id == pass_id && pass.reason.is_none())
+    }
+
+    /// The complete passes of a stream in order of completion; of those for the same split and
+    /// epoch only the last.
+    pub(crate) fn latest(&self, stream: &str) -> Vec<&PassRecord> {
+        let all: Vec<_> = self
+            .complete
+            .iter()
+            .filter(|pass| pass.stream == stream)
+            .collect();
+        let mut seen = std::collections::HashSet::new();
+        let mut latest: Vec<_> = all
+            .into_iter()
+            .rev()
+            .filter(|pass| seen.insert((&pass.split, pass.epoch)))
+            .collect();
+        latest.reverse();
+        latest
+    }
+
+    /// Passes without a completion record, except those that a later complete pass replaced.
+    pub(crate) fn incomplete(&self) -> Vec<&IncompletePass> {
+        self.open
+            .iter()
+            .filter(|open| {
+                !self.complete.iter().any(|done| {
+                    (&done.stream, &done.split, done.epoch)
+                        == (&open.stream, &open.split, open.epoch)
+                        && done.finished_us >= open.started_us
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(pass_id: &str, epoch: i64, started_us: i64) -> IncompletePass {
+        IncompletePass {
+            pass_id: pass_id.into(),
+            stream: "default".into(),
+            split: "train".into(),
+            epoch: Some(epoch),
+            started_us,
+            reason: None,
+        }
+    }
+
+    fn done(pass_id: &str, epoch: i64, finished_us: i64) -> PassRecord {
+        PassRecord {
+            pass_id: pass_id.into(),
+            stream: "default".into(),
+            split: "train".into(),
+            epoch: Some(epoch),
+            rows: 1,
+            files: Vec::new(),
+            table: None,
+            finished_us,
+        }
+    }
+
+    #[test]
+    fn the_latest_pass_of_an_epoch_replaces_the_earlier_ones() {
+        let mut passes = Passes::default();
+        for (id, epoch, time) in [("a", 0, 1), ("b", 1, 2), ("c", 0, 3)] {
+            passes.start(open(id, epoch, time));
+            passes.finish(done(id, epoch, time));
+        }
+        let ids: Vec<_> = passes
+            .latest("default")
+            .iter()
+            .map(|pass| pass.pass_id.clone())
+            .collect();
+        assert_eq!(ids, ["b", "c"]);
+    }
+
+    #[test]
+    fn a_pass_that_never_ended_is_reported_until_it_is_replaced() {
+        let mut passes = Passes::default();
+        passes.start(open("a", 0, 1));
+        assert_eq!(passes.incomplete().len(), 1);
+        passes.start(open("b", 0, 2));
+        passes.finish(done("b", 0, 3));
+        assert!(passes.incomplete().is_empty());
+        passes.start(open("c", 0, 4));
+        assert_eq!(passes.incomplete()[0].pass_id, "c");
+    }
+}

@@ -1,0 +1,308 @@
+//! Reading the per-sample metrics of complete passes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::{Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
+
+use super::{PassRecord, RunReader};
+use crate::storage::Location;
+use crate::table::{ColumnValue, DeltaTable, Snapshot, values};
+use crate::{Error, Result};
+
+const PASS_ID: &str = "pass_id";
+
+/// Which rows and columns of a stream to read; made by [`RunReader::metrics`].
+///
+/// Rows of complete passes only; where a split and epoch have several passes, those of the last.
+/// Without a filter all splits and epochs are read, in the order they were written.
+#[derive(Clone, Debug)]
+pub struct Metrics<'a> {
+    reader: &'a RunReader,
+    stream: String,
+    split: Option<String>,
+    epoch: Option<Option<i64>>,
+    columns: Option<Vec<String>>,
+}
+
+impl<'a> Metrics<'a> {
+    pub(crate) fn new(reader: &'a RunReader, stream: &str) -> Self {
+        Self {
+            reader,
+            stream: stream.to_owned(),
+            split: None,
+            epoch: None,
+            columns: None,
+        }
+    }
+
+    /// Only rows of this split.
+    pub fn split(mut self, split: &str) -> Self {
+        self.split = Some(split.to_owned());
+        self
+    }
+
+    /// Only rows of this epoch (0-based, or `None` for passes without one).
+    pub fn epoch(mut self, epoch: impl Into<Option<i64>>) -> Self {
+        self.epoch = Some(epoch.into());
+        self
+    }
+
+    /// Only these columns, in this order.
+    pub fn columns(mut self, columns: &[&str]) -> Self {
+        self.columns = Some(columns.iter().map(|&column| column.to_owned()).collect());
+        self
+    }
+
+    /// The passes that will be read.
+    pub fn passes(&self) -> Vec<PassRecord> {
+        let mut passes = self.reader.passes(&self.stream);
+        passes.retain(|pass| {
+            self.split.as_ref().is_none_or(|split| *split == pass.split)
+                && self.epoch.is_none_or(|epoch| epoch == pass.epoch)
+        });
+        passes
+    }
+
+    /// Reads everything into one batch.
+    ///
+    /// # Errors
+    /// See [`Metrics::batches`].
+    pub fn read(&self) -> Result<RecordBatch> {
+        let batches = self.batches()?;
+        let schema = batches.schema().clone();
+        let batches = batches.collect::<Result<Vec<_>>>()?;
+        concat_batches(&schema, &batches)
+            .map_err(|error| Error::storage("join batches", self.reader.url(), error))
+    }
+
+    /// Reads one column as Rust values.
+    ///
+    /// # Errors
+    /// See [`Metrics::batches`]; `Schema` for another type, or nulls where `T` is no `Option`.
+    pub fn values<T: ColumnValue>(&self, column: &str) -> Result<Vec<T>> {
+        let one = self.clone().columns(&[column]);
+        let mut all = Vec::new();
+        for batch in one.batches()? {
+            all.extend(values::<T>(&batch?, column)?);
+        }
+        Ok(all)
+    }
+
+    /// Reads batch by batch.
+    ///
+    /// # Memory
+    /// One batch at a time.
+    ///
+    /// # Errors
+    /// `NotFound` for a stream that the run does not have; `MissingColumn` for a column that the
+    /// stream does not have; `Corrupt`, from the iterator, when a pass has lost rows.
+    pub fn batches(&self) -> Result<MetricBatches> {
+        let passes = self.passes();
+        let location = self.reader.stream_location(&self.stream)?;
+        if !self.reader.streams().contains(&self.stream) {
+            return Err(self.no_stream(&location));
+        }
+        let files = files_of(&passes);
+        let expected: HashMap<String, u64> = passes
+            .into_iter()
+            .map(|pass| (pass.pass_id, pass.rows))
+            .collect();
+        if !DeltaTable::exists(&location)? {
+            return MetricBatches::without_table(expected, location);
+        }
+        let snapshot = DeltaTable::open(location.clone())?.snapshot()?;
+        let schema = self.project(&snapshot)?;
+        let mut wanted: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        if !wanted.contains(&PASS_ID) {
+            wanted.push(PASS_ID);
+        }
+        let source = if expected.is_empty() {
+            Box::new(std::iter::empty())
+        } else {
+            snapshot.batches_of(Some(&wanted), files.as_ref())?
+        };
+        Ok(MetricBatches {
+            source: Some(source),
+            schema,
+            expected,
+            location,
+        })
+    }
+
+    fn project(&self, snapshot: &Snapshot) -> Result<SchemaRef> {
+        let all = snapshot.schema();
+        let Some(columns) = &self.columns else {
+            return Ok(all.clone());
+        };
+        let fields = columns.iter().map(|name| {
+            all.field_with_name(name)
+                .cloned()
+                .map_err(|_| Error::MissingColumn {
+                    column: name.clone(),
+                    place: format!("stream `{}`", self.stream),
+                    available: all
+                        .fields()
+                        .iter()
+                        .map(|field| field.name().as_str())
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                })
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?)))
+    }
+
+    fn no_stream(&self, location: &Location) -> Error {
+        let streams = self.reader.streams();
+        Error::NotFound {
+            what: "stream",
+            name: self.stream.clone(),
+            hint: if streams.is_empty() {
+                "the run has no metrics yet".to_owned()
+            } else {
+                format!("the run has: {}", streams.join(", "))
+            },
+            place: location.url(),
+        }
+    }
+}
+
+/// The names of the files that hold these passes; `None` when a record does not name them all.
+fn files_of(passes: &[PassRecord]) -> Option<HashSet<String>> {
+    let mut names = HashSet::new();
+    for pass in passes {
+        if pass.files.iter().map(|file| file.rows).sum::<u64>() != pass.rows {
+            return None;
+        }
+        names.extend(pass.files.iter().map(|file| {
+            let name = file.url.rsplit('/').next().unwrap_or_default();
+            name.to_owned()
+        }));
+    }
+    Some(names)
+}
+
+/// Batches of per-sample metrics; ends with an error when a pass has lost rows.
+pub struct MetricBatches {
+    /// `None` after the end or an error.
+    source: Option<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>>,
+    schema: SchemaRef,
+    /// Rows still to come, by pass.
+    expected: HashMap<String, u64>,
+    location: Location,
+}
+
+impl MetricBatches {
+    /// The schema of every batch.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// A stream whose passes had no rows has no table.
+    fn without_table(expected: HashMap<String, u64>, location: Location) -> Result<Self> {
+        let batches = Self {
+            source: None,
+            schema: Arc::new(Schema::empty()),
+            expected,
+            location,
+        };
+        batches.check_complete()?;
+        Ok(batches)
+    }
+
+    /// Rows of the wanted passes, without the columns that nobody asked for.
+    fn select(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let ids = batch
+            .column_by_name(PASS_ID)
+            .and_then(|column| column.as_any().downcast_ref::<StringArray>())
+            .ok_or_else(|| self.corrupt("the column `pass_id` is missing or holds no text"))?;
+        let mut keep = Vec::with_capacity(ids.len());
+        for id in ids {
+            let left = id.and_then(|id| self.expected.get_mut(id));
+            keep.push(left.is_some());
+            if let Some(left) = left {
+                *left = left
+                    .checked_sub(1)
+                    .ok_or_else(|| surplus(id.unwrap_or_default(), &self.location))?;
+            }
+        }
+        let kept = filter_record_batch(batch, &BooleanArray::from(keep))
+            .map_err(|error| Error::storage("filter a batch", self.location.url(), error))?;
+        let columns = self.schema.fields().iter().map(|field| {
+            kept.column_by_name(field.name()).cloned().ok_or_else(|| {
+                self.corrupt(format!(
+                    "the column `{}` is missing from a batch",
+                    field.name()
+                ))
+            })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|error| self.corrupt(error.to_string()))
+    }
+
+    fn check_complete(&self) -> Result<()> {
+        match self.expected.iter().find(|(_, left)| **left > 0) {
+            None => Ok(()),
+            Some((id, left)) => Err(self.corrupt(format!("pass {id} has lost {left} rows"))),
+        }
+    }
+
+    fn corrupt(&self, reason: impl Into<String>) -> Error {
+        Error::Corrupt {
+            what: "metrics table",
+            reason: reason.into(),
+            path: self.location.url(),
+        }
+    }
+}
+
+fn surplus(pass_id: &str, location: &Location) -> Error {
+    Error::Corrupt {
+        what: "metrics table",
+        reason: format!("pass {pass_id} has more rows than its record says"),
+        path: location.url(),
+    }
+}
+
+impl Iterator for MetricBatches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let result = match self.source.as_mut()?.next() {
+                Some(Ok(batch)) => self.select(&batch),
+                Some(Err(error)) => Err(error),
+                None => {
+                    self.source = None;
+                    return self.check_complete().err().map(Err);
+                }
+            };
+            match result {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => return Some(Ok(batch)),
+                Err(error) => {
+                    self.source = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for MetricBatches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetricBatches")
+            .field("location", &self.location)
+            .field("passes", &self.expected.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! The read side of a run.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::clock::now_us;
+use super::heartbeat::{self, Heartbeat};
+use super::scalars::{self, Scalar};
+use super::state::RunState;
+use super::{IncompletePass, InputTable, Metrics, Output, PassRecord, Status};
+use crate::storage::{Location, names};
+use crate::table::Table;
+use crate::{Error, Result};
+
+/// A run as it was when it was opened: it may go on meanwhile; open it again to see more.
+///
+/// ```
+/// use emberlens::run::{At, Project};
+/// let project = Project::open("memory://", "docs")?;
+/// let run = project.run("cnn").tag("baseline").start()?;
+/// run.log(&[("loss", 0.41)], At::epoch(0))?;
+/// run.complete()?;
+/// let reader = project.open_run("cnn")?;
+/// assert_eq!(reader.tags(), ["baseline"]);
+/// assert_eq!(reader.scalars()?[0].value, 0.41);
+/// # Ok::<(), emberlens::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunReader {
+    location: Location,
+    project: Location,
+    state: RunState,
+    status: Status,
+}
+
+/// A project that cannot be read, and why.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct DamagedProject {
+    /// The folder's name below the root.
+    pub folder: String,
+    /// What is wrong; `Corrupt` or `Storage`.
+    pub error: Box<Error>,
+}
+
+/// What a list of runs shows of each.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunInfo {
+    /// Unique within the project; also the folder's name.
+    pub id: String,
+    /// The display name.
+    pub name: String,
+    /// The project's display name.
+    pub project: String,
+    /// What it is doing, or how it ended.
+    pub status: Status,
+    /// Microseconds since 1970 UTC.
+    pub created_us: i64,
+    /// The time of its last document, microseconds since 1970 UTC.
+    pub updated_us: i64,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Flattened parameters.
+    pub parameters: BTreeMap<String, Value>,
+    /// The run that replaced it, when its deletion was begun and not finished.
+    pub superseded_by: Option<String>,
+    /// Its folder.
+    pub url: String,
+}
+
+/// A run that cannot be read.
+#[derive(Debug)]
+pub struct DamagedRun {
+    /// The folder's name.
+    pub id: String,
+    /// Why it cannot be read.
+    pub error: Box<Error>,
+}
+
+impl RunReader {
+    /// Reads a run's documents; `project` is the folder of its project.
+    ///
+    /// # Errors
+    /// `Corrupt` when documents are missing, damaged or of a newer major version.
+    pub fn open(run: Location, project: Location) -> Result<Self> {
+        let mut state = RunState::read(&run)?;
+        let mut status = state.status.clone();
+        if status.is_active() && is_abandoned(&state, &run)? {
+            // It may have ended, properly, after its documents were read.
+            state = RunState::read(&run)?;
+            status = state.status.clone();
+            if status.is_active() {
+                status = Status::Crashed;
+            }
+        }
+        Ok(Self {
+            location: run,
+            project,
+            state,
+            status,
+        })
+    }
+
+    /// Unique within the project; also the folder's name.
+    pub fn id(&self) -> &str {
+        &self.state.id
+    }
+
+    /// The display name.
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// The project's display name.
+    pub fn project_name(&self) -> &str {
+        &self.state.project
+    }
+
+    /// The folder of the run.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The folder of the project.
+    pub fn project_location(&self) -> &Location {
+        &self.project
+    }
+
+    /// The run's address.
+    pub fn url(&self) -> String {
+        self.location.url()
+    }
+
+    /// What the run is doing, or how it ended; [`Status::Crashed`] when its process is gone.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// When it was created, microseconds since 1970 UTC.
+    pub fn created_us(&self) -> i64 {
+        self.state.created_us
+    }
+
+    /// The time of its last document, microseconds since 1970 UTC.
+    pub fn updated_us(&self) -> i64 {
+        self.state.updated_us
+    }
+
+    /// What it is for.
+    pub fn description(&self) -> Option<&str> {
+        self.state.description.as_deref()
+    }
+
+    /// Tags in the order they were added.
+    pub fn tags(&self) -> &[String] {
+        &self.state.tags
+    }
+
+    /// Parameters, flattened with dots; NaN and infinities are strings.
+    pub fn parameters(&self) -> &BTreeMap<String, Value> {
+        &self.state.parameters
+    }
+
+    /// The tables it used, with their revisions.
+    pub fn inputs(&self) -> &[InputTable] {
+        &self.state.inputs
+    }
+
+    /// What it produced outside its own tables.
+    pub fn outputs(&self) -> &[Output] {
+        &self.state.outputs
+    }
+
+    /// The version of Emberlens that wrote it last.
+    pub fn emberlens_version(&self) -> &str {
+        &self.state.emberlens_version
+    }
+
+    /// What a list shows.
+    pub fn info(&self) -> RunInfo {
+        let state = &self.state;
+        RunInfo {
+            id: state.id.clone(),
+            name: state.name.clone(),
+            project: state.project.clone(),
+            status: self.status.clone(),
+            created_us: state.created_us,
+            updated_us: state.updated_us,
+            description: state.description.clone(),
+            tags: state.tags.clone(),
+            parameters: state.parameters.clone(),
+            superseded_by: state.superseded_by.clone(),
+            url: self.location.url(),
+        }
+    }
+
+    /// Opens an input at the revision that was used.
+    ///
+    /// # Errors
+    /// `NotFound` when the table or its revision is gone.
+    pub fn input_table(&self, input: &InputTable) -> Result<Table> {
+        let is_relative = !input.url.contains("://") && !input.url.starts_with('/');
+        let table = if is_relative {
+            Table::open(self.project.join(&input.url))?
+        } else {
+            Table::open_url(&input.url)?
+        };
+        table.at_revision(input.revision)
+    }
+
+    /// All scalars that were flushed, in the order they were logged.
+    ///
+    /// # Errors
+    /// `Storage` or `Corrupt` when their table cannot be read.
+    pub fn scalars(&self) -> Result<Vec<Scalar>> {
+        scalars::read(&self.location)
+    }
+
+    /// The streams in the order of their first pass.
+    pub fn streams(&self) -> Vec<String> {
+        self.state.passes.streams().to_vec()
+    }
+
+    /// The complete passes of a stream, in order of completion; where a split and epoch have
+    /// several, the last.
+    pub fn passes(&self, stream: &str) -> Vec<PassRecord> {
+        self.state
+            .passes
+            .latest(stream)
+            .into_iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The pass of a stream and split that was completed last.
+    pub fn latest_pass(&self, stream: &str, split: &str) -> Option<PassRecord> {
+        let passes = self.state.passes.latest(stream);
+        passes
+            .into_iter()
+            .rev()
+            .find(|pass| pass.split == split)
+            .cloned()
+    }
+
+    /// Passes that were begun and never completed or replaced; no reader sees their rows. While
+    /// the run goes on, the pass under way is among them.
+    pub fn incomplete_passes(&self) -> Vec<IncompletePass> {
+        self.state
+            .passes
+            .incomplete()
+            .into_iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The per-sample metrics of a stream.
+    ///
+    /// ```
+    /// use emberlens::run::{Position, Project};
+    /// use emberlens::table::Columns;
+    /// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
+    /// let columns = Columns::new()
+    ///     .with("example_id", vec![0_i64, 1])
+    ///     .with("loss", vec![0.3_f32, 1.7]);
+    /// run.add_metrics("default", columns, None, Some(Position::new("train").epoch(0)))?;
+    /// let reader = run.reader()?;
+    /// let losses: Vec<f32> = reader.metrics("default").split("train").epoch(0).values("loss")?;
+    /// assert_eq!(losses, [0.3, 1.7]);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    pub fn metrics(&self, stream: &str) -> Metrics<'_> {
+        Metrics::new(self, stream)
+    }
+
+    /// The folder of a stream's table.
+    pub(crate) fn stream_location(&self, stream: &str) -> Result<Location> {
+        Ok(self.location.join("metrics").join(&names::slug(stream)?))
+    }
+
+    pub(crate) fn into_state(self) -> (Location, RunState) {
+        (self.location, self.state)
+    }
+}
+
+/// Whether a run that says it is active has no living writer.
+fn is_abandoned(state: &RunState, run: &Location) -> Result<bool> {
+    let now = now_us();
+    Ok(match Heartbeat::read(run)? {
+        Some(beat) => beat.is_dead(now),
+        // Killed, or being created, between the first document and the first heartbeat.
+        None => heartbeat::is_stale(state.updated_us, now),
+    })
+}

@@ -1,0 +1,362 @@
+//! The handle that writes a run.
+
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+use ulid::Ulid;
+
+use super::builder::input_of;
+use super::facts::Fact;
+use super::flatten::flatten;
+use super::session::Session;
+use super::stream_table::StreamTable;
+use super::{At, Output, PassId, PassRecord, Project, RunReader, Status};
+use crate::storage::{Location, names};
+use crate::table::Table;
+use crate::{Error, Result};
+
+/// A run that is being written; cloning gives another handle to the same run.
+///
+/// A thread renews the run's heartbeat every 5 s and writes scalars that waited for 30 s. When the
+/// last handle is dropped and nobody ended the run, it becomes `interrupted`, or `failed` while the
+/// thread panics; a process that is killed leaves a run that readers show as `crashed`.
+///
+/// # Durability
+/// What a method wrote is on the disk when it returns `Ok`, except scalars: those are when
+/// [`Run::flush`] does.
+///
+/// ```
+/// use emberlens::run::{At, Project};
+/// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
+/// run.log_parameters(&serde_json::json!({"batch_size": 64}))?;
+/// run.log(&[("loss", 0.41), ("accuracy", 0.88)], At::epoch(0))?;
+/// run.complete()?;
+/// # Ok::<(), emberlens::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Run {
+    session: Arc<Session>,
+}
+
+/// A handle that does not keep the run alive.
+#[derive(Debug)]
+pub(crate) struct WeakRun(Weak<Session>);
+
+impl WeakRun {
+    pub(crate) fn upgrade(&self) -> Option<Run> {
+        self.0.upgrade().map(|session| Run { session })
+    }
+
+    pub(crate) fn is(&self, run: &Run) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&run.session))
+    }
+}
+
+impl Run {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session: Arc::new(session),
+        }
+    }
+
+    /// Unique within the project; also the folder's name.
+    pub fn id(&self) -> &str {
+        &self.session.id
+    }
+
+    /// The display name.
+    pub fn name(&self) -> String {
+        self.session.state().name.clone()
+    }
+
+    /// The run's address.
+    pub fn url(&self) -> String {
+        self.session.location.url()
+    }
+
+    /// The folder of the run.
+    pub fn location(&self) -> &Location {
+        &self.session.location
+    }
+
+    /// What the run is for.
+    pub fn description(&self) -> Option<String> {
+        self.session.state().description.clone()
+    }
+
+    /// The project's display name.
+    pub fn project_name(&self) -> &str {
+        self.session.project.name()
+    }
+
+    /// The folder of the project.
+    pub fn project_location(&self) -> &Location {
+        self.session.project.location()
+    }
+
+    /// The project that the run belongs to.
+    pub fn project(&self) -> &Project {
+        &self.session.project
+    }
+
+    /// Records parameters: anything that serde serialises to an object.
+    ///
+    /// Nested values are flattened with dots (`optimiser.learning_rate`); NaN and infinities become
+    /// strings; later values of a key replace earlier ones.
+    ///
+    /// # Errors
+    /// `Invalid` for a value without names, such as a number, or two values of one key.
+    pub fn log_parameters(&self, parameters: &impl Serialize) -> Result<()> {
+        let values = flatten(parameters)?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.session.record(Fact::Parameters { values })
+    }
+
+    /// Says in words what the run is for; replaces an earlier description.
+    pub fn set_description(&self, text: &str) -> Result<()> {
+        self.session.record(Fact::Description {
+            text: text.to_owned(),
+        })
+    }
+
+    /// Adds a tag.
+    pub fn add_tag(&self, tag: &str) -> Result<()> {
+        self.session.record(Fact::Tag {
+            tag: tag.to_owned(),
+        })
+    }
+
+    /// Records a table, at its revision, as an input; once however often it is called.
+    pub fn add_input(&self, table: &Table) -> Result<()> {
+        let input = input_of(&self.session.project, table);
+        if self.session.state().inputs.contains(&input) {
+            return Ok(());
+        }
+        self.session.record(Fact::Input(input))
+    }
+
+    /// Records something that the run produced; credentials in the address are left out.
+    pub fn add_output(&self, name: &str, url: &str) -> Result<()> {
+        let url = self.session.project.relative(url);
+        self.session.record(Fact::Output(Output {
+            name: name.to_owned(),
+            url,
+        }))
+    }
+
+    /// Logs one value of each named series; a name that was logged before extends its series.
+    ///
+    /// # Durability
+    /// Values are kept in memory until there are 10,000, for at most 30 s, or until [`Run::flush`].
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name; `Storage` when values that were taken before cannot be written
+    /// (they are kept and tried again; those of this call are not taken).
+    pub fn log<N: AsRef<str>>(&self, values: &[(N, f64)], at: At) -> Result<()> {
+        self.log_split("", values, at)
+    }
+
+    /// Logs values that belong to a split; see [`Run::log`].
+    pub fn log_split<N: AsRef<str>>(&self, split: &str, values: &[(N, f64)], at: At) -> Result<()> {
+        self.session.scalars.log(split, values, at)
+    }
+
+    /// Writes all scalars that wait; when it returns `Ok` they are on the disk.
+    pub fn flush(&self) -> Result<()> {
+        self.session.scalars.flush()
+    }
+
+    /// What the run is doing, or how it ended.
+    pub fn status(&self) -> Status {
+        self.session.state().status.clone()
+    }
+
+    /// Says what the run is doing.
+    ///
+    /// # Errors
+    /// `Invalid` for [`Status::Crashed`], which only readers derive.
+    pub fn set_status(&self, status: Status) -> Result<()> {
+        self.session.set_status(status)
+    }
+
+    /// Flushes, then ends the run well.
+    ///
+    /// # Errors
+    /// When the flush fails the run goes on.
+    pub fn complete(&self) -> Result<()> {
+        self.flush()?;
+        self.set_status(Status::Completed)
+    }
+
+    /// Ends the run as failed, then flushes.
+    pub fn fail(&self, reason: &str) -> Result<()> {
+        self.set_status(Status::Failed(reason.to_owned()))?;
+        self.flush()
+    }
+
+    /// Ends the run as interrupted, then flushes.
+    pub fn interrupt(&self, reason: &str) -> Result<()> {
+        self.set_status(Status::Interrupted(reason.to_owned()))?;
+        self.flush()
+    }
+
+    /// Begins a pass: rows that carry its id count once [`Run::complete_pass`] was called.
+    ///
+    /// # Errors
+    /// `Invalid` for a stream whose folder another stream has.
+    pub fn begin_pass(&self, stream: &str, split: &str, epoch: Option<i64>) -> Result<PassId> {
+        self.stream_location(stream)?;
+        let pass_id = Ulid::new().to_string().to_ascii_lowercase();
+        self.session.record(Fact::PassStarted {
+            pass_id: pass_id.clone(),
+            stream: stream.to_owned(),
+            split: split.to_owned(),
+            epoch,
+        })?;
+        Ok(pass_id)
+    }
+
+    /// Makes a pass visible to readers; its rows must be on the disk.
+    ///
+    /// # Errors
+    /// `Invalid` for a pass that is not under way.
+    pub fn complete_pass(&self, record: &PassRecord) -> Result<()> {
+        self.session.check_under_way(&record.pass_id)?;
+        self.session.record(Fact::PassCompleted(record.clone()))
+    }
+
+    /// Gives a pass up; readers leave its rows out and show the reason.
+    ///
+    /// # Errors
+    /// `Invalid` for a pass that is not under way.
+    pub fn abandon_pass(&self, pass_id: &str, reason: &str) -> Result<()> {
+        self.session.check_under_way(pass_id)?;
+        self.session.record(Fact::PassAbandoned {
+            pass_id: pass_id.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// The folder of a stream's table.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name, or one whose folder another stream of the run has.
+    pub fn stream_location(&self, stream: &str) -> Result<Location> {
+        let slug = names::slug(stream)?;
+        let state = self.session.state();
+        for other in state.passes.streams() {
+            if other != stream && names::slug(other)? == slug {
+                return Err(Error::invalid(
+                    "stream",
+                    stream,
+                    format!("its folder `{slug}` belongs to stream `{other}`"),
+                    "use that name, or one that differs in more than case and punctuation",
+                ));
+            }
+        }
+        Ok(self.session.location.join("metrics").join(&slug))
+    }
+
+    /// The table of a stream, for its writers.
+    pub(crate) fn stream_table(&self, stream: &str) -> Result<StreamTable> {
+        Ok(self.session.stream_table(self.stream_location(stream)?))
+    }
+
+    /// Flushes and opens the run for reading.
+    pub fn reader(&self) -> Result<RunReader> {
+        self.flush()?;
+        RunReader::open(
+            self.session.location.clone(),
+            self.session.project.location().clone(),
+        )
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRun {
+        WeakRun(Arc::downgrade(&self.session))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Run {
+        Project::open("memory://", "p")
+            .unwrap()
+            .run("r")
+            .start()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_dropped_run_is_interrupted_and_keeps_its_scalars() {
+        let run = start();
+        let project = run.project().clone();
+        run.log(&[("loss", 1.0)], At::epoch(0)).unwrap();
+        drop(run.clone());
+        assert_eq!(
+            project.open_run("r").unwrap().status(),
+            &Status::Running,
+            "one handle is left"
+        );
+        drop(run);
+        let reader = project.open_run("r").unwrap();
+        assert!(matches!(reader.status(), Status::Interrupted(_)));
+        assert_eq!(reader.scalars().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_run_lost_in_a_panic_is_failed() {
+        let run = start();
+        let project = run.project().clone();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _held = run;
+            panic!("out of luck");
+        }));
+        assert!(result.is_err());
+        assert!(matches!(
+            project.open_run("r").unwrap().status(),
+            Status::Failed(_)
+        ));
+    }
+
+    #[test]
+    fn a_completed_run_stays_completed_when_dropped() {
+        let run = start();
+        let project = run.project().clone();
+        run.complete().unwrap();
+        drop(run);
+        assert_eq!(project.open_run("r").unwrap().status(), &Status::Completed);
+    }
+
+    #[test]
+    fn crashed_is_never_written() {
+        assert!(start().set_status(Status::Crashed).is_err());
+    }
+
+    #[test]
+    fn two_streams_never_share_a_folder() {
+        let run = start();
+        run.begin_pass("Per Class", "train", None).unwrap();
+        let error = run
+            .begin_pass("per-class", "train", None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("Per Class") && error.contains("per-class"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_pass_ends_once() {
+        let run = start();
+        let pass = run.begin_pass("default", "train", Some(0)).unwrap();
+        run.abandon_pass(&pass, "stopped").unwrap();
+        assert!(run.abandon_pass(&pass, "again").is_err());
+        let incomplete = run.reader().unwrap().incomplete_passes();
+        assert_eq!(incomplete[0].reason.as_deref(), Some("stopped"));
+    }
+}

@@ -1,0 +1,239 @@
+//! The write side of a run's scalars: a bounded buffer in front of their table.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use ulid::Ulid;
+
+use super::clock::now_us;
+use super::scalars::{self, At, Scalar};
+use crate::storage::Location;
+use crate::table::DeltaTable;
+use crate::{Error, Result};
+
+/// Values that are kept in memory before they are written.
+const MAX_BUFFERED: usize = 10_000;
+
+/// How long a value may wait for being written.
+const MAX_AGE: Duration = Duration::from_secs(30);
+
+/// Takes scalars and appends them to the run's table in batches.
+#[derive(Debug)]
+pub(crate) struct ScalarBuffer {
+    run: Location,
+    /// Locked for a moment only, so that `log` does not wait for the disk.
+    waiting: Mutex<Waiting>,
+    /// Locked while writing; always before `waiting`.
+    sink: Mutex<Sink>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    rows: Vec<Scalar>,
+    since: Option<Instant>,
+    /// A write in the background failed: the next call tries again and tells if it fails too.
+    failed: bool,
+    /// The next step of each series by split and name; `None` until the table was read.
+    next_step: Option<HashMap<String, HashMap<String, i64>>>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    table: Option<DeltaTable>,
+    writer_id: String,
+    /// The number of the next batch; a batch keeps its number until it is written.
+    sequence: i64,
+    /// A batch whose write failed, or whose outcome is unknown: written again under its number.
+    unsure: Option<RecordBatch>,
+}
+
+impl ScalarBuffer {
+    /// A buffer for a run; `is_new` when the run cannot have scalars yet.
+    pub(crate) fn new(run: Location, is_new: bool) -> Self {
+        Self {
+            run,
+            waiting: Mutex::new(Waiting {
+                rows: Vec::new(),
+                since: None,
+                failed: false,
+                next_step: is_new.then(HashMap::new),
+            }),
+            sink: Mutex::new(Sink {
+                table: None,
+                writer_id: format!("scalars-{}", Ulid::new().to_string().to_ascii_lowercase()),
+                sequence: 0,
+                unsure: None,
+            }),
+        }
+    }
+
+    /// Takes values; writes them when the buffer is full. After an error the values of this call
+    /// are not taken, those of earlier calls wait for the next attempt.
+    pub(crate) fn log<N: AsRef<str>>(
+        &self,
+        split: &str,
+        values: &[(N, f64)],
+        at: At,
+    ) -> Result<()> {
+        check_names(values)?;
+        if self.must_flush_first() {
+            self.flush()?;
+        }
+        let is_full = {
+            let mut waiting = self.waiting();
+            if waiting.next_step.is_none() && matches!(at, At::Axis | At::Step(_)) {
+                let mut steps = read_steps(&self.run)?;
+                waiting.rows.iter().for_each(|row| count(&mut steps, row));
+                waiting.next_step = Some(steps);
+            }
+            waiting.push(split, values, at);
+            waiting.rows.len() >= MAX_BUFFERED
+        };
+        if is_full { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes everything; when it returns `Ok`, all values logged before are on the disk.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.waiting().failed = false;
+        self.write()
+    }
+
+    /// Writes when the oldest value waited long enough; an error is kept for the next call.
+    pub(crate) fn flush_if_old(&self) {
+        let old = self
+            .waiting()
+            .since
+            .is_some_and(|since| since.elapsed() >= MAX_AGE);
+        if old && let Err(error) = self.write() {
+            tracing::warn!("writing scalars: {}", error.chain());
+            self.waiting().failed = true;
+        }
+    }
+
+    fn write(&self) -> Result<()> {
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        sink.retry(&self.run)?;
+        let rows = {
+            let mut waiting = self.waiting();
+            waiting.since = None;
+            std::mem::take(&mut waiting.rows)
+        };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sink.unsure = Some(scalars::encode(&rows)?);
+        sink.retry(&self.run)
+    }
+
+    fn must_flush_first(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.failed || waiting.rows.len() >= MAX_BUFFERED
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn push<N: AsRef<str>>(&mut self, split: &str, values: &[(N, f64)], at: At) {
+        let wall_time_us = now_us();
+        self.since.get_or_insert_with(Instant::now);
+        for (name, value) in values {
+            let name = name.as_ref();
+            let step = match at {
+                At::Step(step) => Some(step),
+                At::Axis => Some(self.next_step(split, name)),
+                At::Epoch(_) | At::Iteration(_) => None,
+            };
+            let scalar = Scalar {
+                name: name.to_owned(),
+                split: split.to_owned(),
+                epoch: if let At::Epoch(epoch) = at {
+                    Some(epoch)
+                } else {
+                    None
+                },
+                iteration: if let At::Iteration(iteration) = at {
+                    Some(iteration)
+                } else {
+                    None
+                },
+                step,
+                value: *value,
+                wall_time_us,
+            };
+            if let Some(steps) = &mut self.next_step {
+                count(steps, &scalar);
+            }
+            self.rows.push(scalar);
+        }
+    }
+
+    fn next_step(&self, split: &str, name: &str) -> i64 {
+        let series = self.next_step.as_ref().and_then(|steps| steps.get(split));
+        series
+            .and_then(|series| series.get(name))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+impl Sink {
+    /// Appends the batch that is not known to be written, if there is one.
+    fn retry(&mut self, run: &Location) -> Result<()> {
+        let Some(batch) = &self.unsure else {
+            return Ok(());
+        };
+        let table = match &self.table {
+            Some(table) => table,
+            None => self.table.insert(open_or_create(scalars::location(run))?),
+        };
+        table.append(&self.writer_id, self.sequence, std::slice::from_ref(batch))?;
+        self.sequence += 1;
+        self.unsure = None;
+        Ok(())
+    }
+}
+
+fn open_or_create(location: Location) -> Result<DeltaTable> {
+    if DeltaTable::exists(&location)? {
+        return DeltaTable::open(location);
+    }
+    match DeltaTable::create(location.clone(), &scalars::schema()) {
+        Err(Error::AlreadyExists { .. }) => DeltaTable::open(location),
+        other => other,
+    }
+}
+
+fn read_steps(run: &Location) -> Result<HashMap<String, HashMap<String, i64>>> {
+    let mut steps = HashMap::new();
+    scalars::read(run)?
+        .iter()
+        .for_each(|scalar| count(&mut steps, scalar));
+    Ok(steps)
+}
+
+fn count(steps: &mut HashMap<String, HashMap<String, i64>>, scalar: &Scalar) {
+    let Some(step) = scalar.step else { return };
+    let series = steps.entry(scalar.split.clone()).or_default();
+    let next = series.entry(scalar.name.clone()).or_insert(0);
+    *next = (*next).max(step.saturating_add(1));
+}
+
+fn check_names<N: AsRef<str>>(values: &[(N, f64)]) -> Result<()> {
+    match values
+        .iter()
+        .find(|(name, _)| name.as_ref().trim().is_empty())
+    {
+        None => Ok(()),
+        Some((name, value)) => Err(Error::invalid(
+            "scalar name",
+            format!("{:?}", name.as_ref()),
+            format!("the value {value} has no name"),
+            "name every value",
+        )),
+    }
+}

@@ -1,0 +1,161 @@
+//! Scalars: the aggregate series of a run, and the table that holds them.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::storage::Location;
+use crate::table::{DeltaTable, values};
+use crate::{Error, Result};
+
+/// Where on its axis a scalar lies.
+///
+/// ```
+/// use emberlens::run::{At, Project};
+/// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
+/// run.log(&[("loss", 0.41), ("accuracy", 0.88)], At::epoch(0))?;
+/// run.log(&[("gradient norm", 1.3)], At::axis())?;
+/// run.log(&[("gradient norm", 1.1)], At::axis())?;
+/// let steps: Vec<_> = run.reader()?.scalars()?.iter().map(|scalar| scalar.step).collect();
+/// assert_eq!(steps, [None, None, Some(0), Some(1)]);
+/// # Ok::<(), emberlens::Error>(())
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// A 0-based epoch.
+    Epoch(i64),
+    /// A 0-based iteration, one per batch.
+    Iteration(i64),
+    /// A step, in whatever unit the series has.
+    Step(i64),
+    /// The step after the last one of the series; see [`At::axis`].
+    Axis,
+}
+
+impl At {
+    /// A 0-based epoch.
+    pub fn epoch(epoch: i64) -> Self {
+        Self::Epoch(epoch)
+    }
+
+    /// A 0-based iteration, one per batch.
+    pub fn iteration(iteration: i64) -> Self {
+        Self::Iteration(iteration)
+    }
+
+    /// A step, in whatever unit the series has.
+    pub fn step(step: i64) -> Self {
+        Self::Step(step)
+    }
+
+    /// The step after the last one of the series (name and split), 0 for a new series. It goes on
+    /// where it was when the run is taken up again.
+    pub fn axis() -> Self {
+        Self::Axis
+    }
+}
+
+/// One value of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalar {
+    /// The series.
+    pub name: String,
+    /// `train`, `valid`, ...; empty when the series belongs to no split.
+    pub split: String,
+    /// 0-based epoch.
+    pub epoch: Option<i64>,
+    /// 0-based iteration.
+    pub iteration: Option<i64>,
+    /// Step, given or counted.
+    pub step: Option<i64>,
+    /// The value; NaN and infinities as they were logged.
+    pub value: f64,
+    /// When it was logged, microseconds since 1970 UTC.
+    pub wall_time_us: i64,
+}
+
+/// The folder of a run's scalars.
+pub(crate) fn location(run: &Location) -> Location {
+    run.join("scalars")
+}
+
+pub(crate) fn schema() -> SchemaRef {
+    let integer = |name: &str| Field::new(name, DataType::Int64, true);
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        text("name"),
+        text("split"),
+        integer("epoch"),
+        integer("iteration"),
+        integer("step"),
+        Field::new("value", DataType::Float64, true),
+        Field::new("wall_time", time, true),
+    ]))
+}
+
+pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
+    let text = |of: fn(&Scalar) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(scalars.iter().map(of)))
+    };
+    let integer = |of: fn(&Scalar) -> Option<i64>| -> ArrayRef {
+        Arc::new(scalars.iter().map(of).collect::<Int64Array>())
+    };
+    let times = TimestampMicrosecondArray::from_iter_values(
+        scalars.iter().map(|scalar| scalar.wall_time_us),
+    );
+    let columns: Vec<ArrayRef> = vec![
+        text(|scalar| &scalar.name),
+        text(|scalar| &scalar.split),
+        integer(|scalar| scalar.epoch),
+        integer(|scalar| scalar.iteration),
+        integer(|scalar| scalar.step),
+        Arc::new(Float64Array::from_iter_values(
+            scalars.iter().map(|scalar| scalar.value),
+        )),
+        Arc::new(times.with_timezone("UTC")),
+    ];
+    RecordBatch::try_new(schema(), columns)
+        .map_err(|error| Error::storage("encode scalars", "scalars", error))
+}
+
+/// All scalars of a run in the order they were logged; empty when it has none.
+pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
+    let location = location(run);
+    if !DeltaTable::exists(&location)? {
+        return Ok(Vec::new());
+    }
+    let mut scalars = Vec::new();
+    for batch in DeltaTable::open(location.clone())?
+        .snapshot()?
+        .batches(None)?
+    {
+        decode(&batch?, &mut scalars)?;
+    }
+    Ok(scalars)
+}
+
+fn decode(batch: &RecordBatch, into: &mut Vec<Scalar>) -> Result<()> {
+    let names = values::<String>(batch, "name")?;
+    let splits = values::<Option<String>>(batch, "split")?;
+    let epochs = values::<Option<i64>>(batch, "epoch")?;
+    let iterations = values::<Option<i64>>(batch, "iteration")?;
+    let steps = values::<Option<i64>>(batch, "step")?;
+    let numbers = values::<f64>(batch, "value")?;
+    let times = values::<i64>(batch, "wall_time")?;
+    let rows = names.into_iter().zip(splits).zip(numbers).enumerate();
+    into.extend(rows.map(|(row, ((name, split), value))| Scalar {
+        name,
+        split: split.unwrap_or_default(),
+        epoch: epochs.get(row).copied().flatten(),
+        iteration: iterations.get(row).copied().flatten(),
+        step: steps.get(row).copied().flatten(),
+        value,
+        wall_time_us: times.get(row).copied().unwrap_or_default(),
+    }));
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! What a run's documents say, folded together.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::facts::{self, Document, Fact};
+use super::passes::{IncompletePass, Passes};
+use super::{InputTable, Output, Status};
+use crate::Result;
+use crate::storage::Location;
+
+/// What a run's documents say, folded together.
+#[derive(Clone, Debug)]
+pub(crate) struct RunState {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) project: String,
+    pub(crate) emberlens_version: String,
+    pub(crate) created_us: i64,
+    /// When the last document was written.
+    pub(crate) updated_us: i64,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) inputs: Vec<InputTable>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) status: Status,
+    pub(crate) passes: Passes,
+    pub(crate) superseded_by: Option<String>,
+}
+
+impl RunState {
+    /// Reads and folds the documents of a run.
+    pub(crate) fn read(run: &Location) -> Result<Self> {
+        let mut state = Self::empty();
+        for document in facts::read(run)? {
+            state.apply(document);
+        }
+        // The folder's name is what others know the run by, also after a copy under another name.
+        state.id = run.name();
+        Ok(state)
+    }
+
+    /// The state before the first document.
+    pub(crate) fn empty() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            project: String::new(),
+            emberlens_version: String::new(),
+            created_us: 0,
+            updated_us: 0,
+            parameters: BTreeMap::new(),
+            description: None,
+            tags: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            status: Status::Running,
+            passes: Passes::default(),
+            superseded_by: None,
+        }
+    }
+
+    /// Folds in one more document.
+    pub(crate) fn apply(&mut self, document: Document) {
+        self.updated_us = self.updated_us.max(document.time_us);
+        match document.fact {
+            Fact::Created {
+                id,
+                name,
+                project,
+                emberlens_version,
+                ..
+            } => {
+                self.id = id;
+                self.name = name;
+                self.project = project;
+                self.emberlens_version = emberlens_version;
+                self.created_us = document.time_us;
+            }
+            Fact::Opened {
+                emberlens_version, ..
+            } => self.emberlens_version = emberlens_version,
+            Fact::Parameters { values } => self.parameters.extend(values),
+            Fact::Description { text } => self.description = Some(text),
+            Fact::Tag { tag } => push_new(&mut self.tags, tag),
+            Fact::Input(input) => push_new(&mut self.inputs, input),
+            Fact::Output(output) => {
+                self.outputs.retain(|known| known.name != output.name);
+                self.outputs.push(output);
+            }
+            Fact::Status { status, reason } => {
+                if let Some(status) = Status::from_parts(&status, reason) {
+                    self.status = status;
+                }
+            }
+            Fact::PassStarted {
+                pass_id,
+                stream,
+                split,
+                epoch,
+            } => {
+                self.passes.start(IncompletePass {
+                    pass_id,
+                    stream,
+                    split,
+                    epoch,
+                    started_us: document.time_us,
+                    reason: None,
+                });
+            }
+            Fact::PassCompleted(record) => self.passes.finish(record),
+            Fact::PassAbandoned { pass_id, reason } => self.passes.abandon(&pass_id, reason),
+            Fact::Superseded { by } => self.superseded_by = Some(by),
+        }
+    }
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
+    if !list.contains(&value) {
+        list.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fold(facts: Vec<Fact>) -> RunState {
+        let mut state = RunState::empty();
+        for (time_us, fact) in (1..).zip(facts) {
+            state.apply(Document { time_us, fact });
+        }
+        state
+    }
+
+    #[test]
+    fn later_parameters_win_and_earlier_ones_stay() {
+        let values = |pairs: &[(&str, i32)]| Fact::Parameters {
+            values: pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), Value::from(*v)))
+                .collect(),
+        };
+        let state = fold(vec![values(&[("a", 1), ("b", 2)]), values(&[("b", 3)])]);
+        assert_eq!(state.parameters["a"], 1);
+        assert_eq!(state.parameters["b"], 3);
+    }
+
+    #[test]
+    fn a_status_of_a_later_version_leaves_the_last_known_one() {
+        let status = |name: &str| Fact::Status {
+            status: name.into(),
+            reason: None,
+        };
+        assert_eq!(
+            fold(vec![status("reducing"), status("dreaming")]).status,
+            Status::Reducing
+        );
+    }
+
+    #[test]
+    fn the_same_input_twice_is_one_input() {
+        let input = |revision| {
+            Fact::Input(InputTable {
+                name: "t".into(),
+                url: "tables/t".into(),
+                revision,
+            })
+        };
+        assert_eq!(fold(vec![input(0), input(0), input(1)]).inputs.len(), 2);
+    }
+}
