@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod collect;
+pub mod embedding;
 pub mod metrics;
 pub mod reduce;
 pub mod run;
