@@ -18,7 +18,7 @@ pub struct Aggregate {
 /// The state of a training at one event.
 ///
 /// `M` is the model type of the training framework; the library only hands it through.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TrainingContext<'a, M> {
     /// 0-based epoch that the event belongs to; at training start the first one that will run.
     pub epoch: usize,
@@ -32,10 +32,45 @@ pub struct TrainingContext<'a, M> {
     pub learning_rate: Option<f64>,
     /// The model in evaluation mode; `None` where the framework does not show it at this event.
     pub model: Option<&'a M>,
-    /// Hyperparameters of the training, a JSON object; nested values are flattened with dots.
+    /// Hyperparameters of the training, a JSON object such as [`to_json`](crate::run::to_json)
+    /// makes; nested values are flattened with dots.
     pub hyperparameters: &'a serde_json::Value,
     /// Why the training was interrupted, at `on_interrupted`.
     pub interruption: Option<&'a str>,
     /// The error that ended the training, at `on_training_end`.
     pub failure: Option<&'a str>,
+}
+
+// By hand: a derive would ask `M` to be `Clone` and `Copy`, and only a reference to it is here.
+impl<M> Clone for TrainingContext<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for TrainingContext<'_, M> {}
+
+impl<M> TrainingContext<'_, M> {
+    /// A context that knows the epochs only; set the other fields with `..`.
+    ///
+    /// ```
+    /// use emberlens::callback::TrainingContext;
+    /// let context = TrainingContext { model: Some(&"weights"), ..TrainingContext::new(0, 10) };
+    /// assert_eq!(context.total_epochs, 10);
+    /// ```
+    pub fn new(epoch: usize, total_epochs: usize) -> Self {
+        static NO_TOTALS: BTreeMap<String, usize> = BTreeMap::new();
+        static NO_HYPERPARAMETERS: serde_json::Value = serde_json::Value::Null;
+        Self {
+            epoch,
+            total_epochs,
+            split_totals: &NO_TOTALS,
+            aggregates: &[],
+            learning_rate: None,
+            model: None,
+            hyperparameters: &NO_HYPERPARAMETERS,
+            interruption: None,
+            failure: None,
+        }
+    }
 }

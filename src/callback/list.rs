@@ -1,0 +1,200 @@
+//! The list of callbacks that a training calls, and what their errors do to it.
+
+use std::fmt;
+
+use super::{Callback, Event, TrainingContext};
+use crate::{Error, ErrorKind, Result};
+
+/// What an error in a callback does to the training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorPolicy {
+    /// The training stops cleanly after this event; the error is returned at the end.
+    #[default]
+    StopTraining,
+    /// The training goes on; the error is returned at the end.
+    CarryToEnd,
+}
+
+/// What the training has to do after an event.
+#[must_use = "a callback may ask for a stop"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Stop training cleanly; then call [`Callbacks::on_training_end`] and [`Callbacks::finish`].
+    Stop,
+}
+
+/// An ordered list of callbacks with one policy for their errors.
+///
+/// Whoever owns the training loop calls the methods in the order that [`Callback`] documents. Every
+/// callback sees every event, also after another one failed; a panic is caught and counts as an
+/// error. Errors are kept in order until [`Callbacks::finish`]. At the end of the training the
+/// callbacks are told of the first of them as [`TrainingContext::failure`], unless there is one.
+///
+/// [`ErrorKind::Interrupted`] always stops the training and is no failure.
+///
+/// ```
+/// # use emberlens::callback::{Callback, Callbacks, ErrorPolicy, Flow, TrainingContext};
+/// # use emberlens::{Error, Result};
+/// struct Picky;
+/// impl Callback<()> for Picky {
+///     fn on_epoch_end(&mut self, context: &TrainingContext<'_, ()>) -> Result<()> {
+///         if context.epoch == 1 { Err(Error::user("enough")) } else { Ok(()) }
+///     }
+/// }
+/// let mut callbacks = Callbacks::new().with(Picky);
+/// let context = TrainingContext::<()>::new(1, 5);
+/// assert_eq!(callbacks.on_epoch_end(&context), Flow::Stop);
+/// assert!(callbacks.on_training_end(&context) == Flow::Stop && callbacks.finish().is_err());
+/// ```
+pub struct Callbacks<M> {
+    callbacks: Vec<Box<dyn Callback<M>>>,
+    policy: ErrorPolicy,
+    errors: Vec<Error>,
+}
+
+impl<M> Default for Callbacks<M> {
+    fn default() -> Self {
+        Self {
+            callbacks: Vec::new(),
+            policy: ErrorPolicy::default(),
+            errors: Vec::new(),
+        }
+    }
+}
+
+impl<M> Callbacks<M> {
+    /// No callbacks; errors stop the training.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a callback at the end of the list.
+    pub fn with(mut self, callback: impl Callback<M> + 'static) -> Self {
+        self.push(callback);
+        self
+    }
+
+    /// Adds a callback in place.
+    pub fn push(&mut self, callback: impl Callback<M> + 'static) {
+        self.callbacks.push(Box::new(callback));
+    }
+
+    /// Sets what an error does.
+    pub fn policy(mut self, policy: ErrorPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Number of callbacks.
+    pub fn len(&self) -> usize {
+        self.callbacks.len()
+    }
+
+    /// True without callbacks.
+    pub fn is_empty(&self) -> bool {
+        self.callbacks.is_empty()
+    }
+
+    /// The errors so far, oldest first.
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+
+    /// Training is about to start.
+    pub fn on_training_start(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::TrainingStart, context)
+    }
+
+    /// The training loader of an epoch is exhausted.
+    pub fn on_train_loader_end(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::TrainLoaderEnd, context)
+    }
+
+    /// The validation loader of an epoch is exhausted.
+    pub fn on_validation_loader_end(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::ValidationLoaderEnd, context)
+    }
+
+    /// An epoch is over.
+    pub fn on_epoch_end(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::EpochEnd, context)
+    }
+
+    /// Training was stopped early, without an error.
+    pub fn on_interrupted(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::Interrupted, context)
+    }
+
+    /// Training is over; call it also after a failure or a stop.
+    pub fn on_training_end(&mut self, context: &TrainingContext<'_, M>) -> Flow {
+        self.dispatch(Event::TrainingEnd, context)
+    }
+
+    /// Calls the method of `event` on every callback.
+    ///
+    /// The answer is [`Flow::Stop`] from the first error that stops onwards, at every event.
+    pub fn dispatch(&mut self, event: Event, context: &TrainingContext<'_, M>) -> Flow {
+        let reason = self.failure();
+        let mut told = *context;
+        if event == Event::TrainingEnd {
+            told.failure = context.failure.or(reason.as_deref());
+        }
+        for callback in &mut self.callbacks {
+            if let Err(error) = event.deliver_guarded(callback.as_mut(), &told) {
+                tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
+                self.errors.push(error);
+            }
+        }
+        self.flow()
+    }
+
+    /// The first error that is a failure, with its causes on one line.
+    pub fn failure(&self) -> Option<String> {
+        self.errors
+            .iter()
+            .find(|error| error.kind() != ErrorKind::Interrupted)
+            .map(Error::chain)
+    }
+
+    /// Whether the training goes on.
+    pub fn flow(&self) -> Flow {
+        let stops = |error: &Error| {
+            self.policy == ErrorPolicy::StopTraining || error.kind() == ErrorKind::Interrupted
+        };
+        if self.errors.iter().any(stops) {
+            Flow::Stop
+        } else {
+            Flow::Continue
+        }
+    }
+
+    /// Takes the errors out, oldest first.
+    pub fn take_errors(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// Ends the list: `Ok` when no callback ever failed.
+    ///
+    /// # Errors
+    /// The error, or [`Error::Several`] with all of them, oldest first.
+    pub fn finish(mut self) -> Result<()> {
+        Error::all(self.take_errors())
+    }
+}
+
+impl<M> fmt::Debug for Callbacks<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self
+            .callbacks
+            .iter()
+            .map(|callback| callback.name())
+            .collect();
+        f.debug_struct("Callbacks")
+            .field("callbacks", &names)
+            .field("policy", &self.policy)
+            .field("errors", &self.errors)
+            .finish()
+    }
+}

@@ -1,0 +1,374 @@
+//! How the collection callback answers the events of a training.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::collection::{EmbeddingsMethod, MetricsCollection, Options};
+use super::splits::{PassRequest, SplitPass};
+use super::{Callback, TrainingContext};
+use crate::collect::{Origin, PassReport};
+use crate::embedding::FitOn;
+use crate::reduce::Pca;
+use crate::run::{At, Run};
+use crate::{Error, ErrorKind, Result};
+
+/// The epoch of the weights before epoch 0.
+const BEFORE_TRAINING: i64 = -1;
+
+/// What the collection remembers of one training.
+#[derive(Default)]
+pub(super) struct State {
+    run: Option<(Run, Origin)>,
+    /// Aggregates of the training program that are logged already.
+    logged: usize,
+    /// The epoch whose final weights were collected last.
+    collected: Option<i64>,
+    /// Embedding columns seen.
+    embeddings: BTreeSet<String>,
+    /// Why the training was interrupted.
+    interruption: Option<String>,
+    /// The first failure of this callback, for loops that do not report it back.
+    failure: Option<String>,
+}
+
+impl<M> Callback<M> for MetricsCollection<M> {
+    fn on_training_start(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        self.state = State {
+            // A collection that was resumed keeps what an earlier part of the training logged.
+            logged: context.aggregates.len(),
+            ..State::default()
+        };
+        self.check()?;
+        let run = self.start()?;
+        self.watched(|own| {
+            own.log_hyperparameters(&run, context)?;
+            let before = weights_before(context.epoch);
+            if own.options.schedule.collects_before_training() && !own.is_collected(&run, before)? {
+                own.collect_weights(&run, context.model, before, "on_training_start")?;
+            }
+            Ok(())
+        })
+    }
+
+    fn on_train_loader_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let run = self.adopted("on_train_loader_end")?;
+        let epoch = as_epoch(context.epoch);
+        self.watched(|own| {
+            own.log_aggregates(&run, context)?;
+            if let Some(rate) = context.learning_rate {
+                run.log(&[("learning_rate", rate)], At::epoch(epoch))?;
+            }
+            if own.options.schedule.due(context.epoch) {
+                own.collect_weights(&run, context.model, epoch, "on_train_loader_end")?;
+            }
+            Ok(())
+        })
+    }
+
+    fn on_validation_loader_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let run = self.adopted("on_validation_loader_end")?;
+        self.watched(|own| own.log_aggregates(&run, context))
+    }
+
+    fn on_epoch_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let run = self.adopted("on_epoch_end")?;
+        self.watched(|own| own.log_aggregates(&run, context).and_then(|()| run.flush()))
+    }
+
+    fn on_interrupted(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let reason = context
+            .interruption
+            .unwrap_or("the training was stopped early");
+        self.state.interruption = Some(reason.to_owned());
+        let run = self.adopted("on_interrupted")?;
+        run.interrupt(reason)
+    }
+
+    fn on_training_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let Some(run) = self.run_in_use().cloned() else {
+            // The start failed before there was a run; its error is with the list already.
+            return Ok(());
+        };
+        let failure = context.failure.or(self.state.failure.as_deref());
+        let worked = match failure.is_some() {
+            true => self.log_aggregates(&run, context),
+            false => self.finish_work(&run, context),
+        };
+        let ended = self.end(&run, context, worked.as_ref().err());
+        match (worked, ended) {
+            (Err(first), Err(second)) => Error::all(vec![first, second]),
+            (worked, ended) => worked.and(ended),
+        }
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("MetricsCollection")
+    }
+}
+
+impl<M> MetricsCollection<M> {
+    /// The run in use; `None` before the first training or direct collection.
+    pub fn run_in_use(&self) -> Option<&Run> {
+        self.state.run.as_ref().map(|(run, _)| run)
+    }
+
+    /// Collects all splits once, outside a training.
+    ///
+    /// The run is found as for a training. One that was started for this is completed after every
+    /// call; any other keeps its status.
+    ///
+    /// # Errors
+    /// As [`CollectMetrics::collect`](crate::collect::CollectMetrics::collect), and `Invalid` for
+    /// wrong options. A run that was started for this becomes failed or interrupted.
+    pub fn collect_metrics_direct(
+        &mut self,
+        model: &M,
+        epoch: impl Into<Option<i64>>,
+    ) -> Result<Vec<PassReport>> {
+        self.check()?;
+        let run = match self.run_in_use() {
+            Some(run) => run.clone(),
+            None => self.start()?,
+        };
+        let outcome = self.collect_splits(&run, model, epoch.into());
+        if matches!(self.state.run, Some((_, Origin::Created))) {
+            let ended = crate::collect::end_run(&run, outcome.as_ref().err());
+            return outcome.and_then(|reports| ended.map(|()| reports));
+        }
+        outcome
+    }
+
+    fn start(&mut self) -> Result<Run> {
+        let (run, origin) = self.target.resolve()?;
+        self.state.run = Some((run.clone(), origin));
+        run.log_parameters(&self.options.recorded())?;
+        self.chosen_splits()
+            .filter_map(SplitPass::table)
+            .try_for_each(|table| run.add_input(table))?;
+        Ok(run)
+    }
+
+    fn adopted(&self, event: &str) -> Result<Run> {
+        self.run_in_use().cloned().ok_or_else(|| {
+            Error::invalid(
+                event,
+                "without a run",
+                "the training did not start, or its start failed",
+                "call on_training_start first",
+            )
+        })
+    }
+
+    fn log_hyperparameters(&self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
+        if !context.hyperparameters.is_null() {
+            run.log_parameters(context.hyperparameters)?;
+        }
+        let known = run.reader()?.parameters().contains_key("total_epochs");
+        if !known {
+            run.log_parameters(&json!({ "total_epochs": context.total_epochs }))?;
+        }
+        Ok(())
+    }
+
+    fn log_aggregates(&mut self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
+        for aggregate in context.aggregates.iter().skip(self.state.logged) {
+            let at = At::epoch(as_epoch(aggregate.epoch));
+            run.log_split(&aggregate.split, &[(&aggregate.name, aggregate.value)], at)?;
+            self.state.logged += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the run holds these weights already, from before it was resumed.
+    fn is_collected(&self, run: &Run, epoch: i64) -> Result<bool> {
+        let passes = run.reader()?.passes(&self.options.stream);
+        Ok(self.chosen_splits().all(|split| {
+            let same = |pass: &crate::run::PassRecord| {
+                pass.split == split.split() && pass.epoch == Some(epoch)
+            };
+            passes.iter().any(same)
+        }))
+    }
+
+    fn collect_weights(
+        &mut self,
+        run: &Run,
+        model: Option<&M>,
+        epoch: i64,
+        event: &str,
+    ) -> Result<()> {
+        let model = model.ok_or_else(|| {
+            Error::invalid(
+                "model",
+                "none",
+                format!("collecting at {event} needs the model"),
+                "set TrainingContext::model, or take this moment out of the schedule",
+            )
+        })?;
+        self.collect_splits(run, model, Some(epoch))?;
+        self.state.collected = Some(epoch);
+        Ok(())
+    }
+
+    /// Does the work of an event; its first error is remembered and shown by the run at once.
+    fn watched(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let Err(error) = work(self) else {
+            return Ok(());
+        };
+        let reason = error.chain();
+        let interrupted = error.kind() == ErrorKind::Interrupted;
+        let told = match self.run_in_use() {
+            Some(run) if interrupted => run.interrupt(&reason),
+            Some(run) => run.fail(&reason),
+            None => Ok(()),
+        };
+        let remembered = match interrupted {
+            true => &mut self.state.interruption,
+            false => &mut self.state.failure,
+        };
+        remembered.get_or_insert(reason);
+        match told {
+            Ok(()) => Err(error),
+            Err(second) => Err(Error::Several {
+                problems: vec![error, second],
+            }),
+        }
+    }
+
+    fn collect_splits(
+        &mut self,
+        run: &Run,
+        model: &M,
+        epoch: Option<i64>,
+    ) -> Result<Vec<PassReport>> {
+        let options = &self.options;
+        let loader = options.loader();
+        let request = PassRequest {
+            run,
+            epoch,
+            stream: &options.stream,
+            loader: &loader,
+            predictions: options.predictions,
+            embeddings: options.embeddings,
+            exclude_zero_weights: options.exclude_zero_weights,
+            aggregates: options.aggregates,
+            task_parameters: &options.task_parameters,
+            image_column: options.image_column.as_deref(),
+            label_column: options.label_column.as_deref(),
+            cancel: &options.cancel,
+            progress: options.progress.as_ref(),
+        };
+        let passes = self
+            .chosen_splits()
+            .map(|split| split.collect(model, &request));
+        let reports: Vec<PassReport> = passes.collect::<Result<_>>()?;
+        let columns = reports
+            .iter()
+            .flat_map(|report| report.embedding_columns.clone());
+        self.state.embeddings.extend(columns);
+        Ok(reports)
+    }
+
+    /// What is left to do at the end of a training that did not fail.
+    fn finish_work(&mut self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
+        self.log_aggregates(run, context)?;
+        // Who pressed Ctrl-C does not want to wait for another pass or a reduction.
+        if self.options.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let last = last_weights(context);
+        let none_trained = context.epoch >= context.total_epochs;
+        if self.options.schedule.collects_at_training_end()
+            && self.state.collected != Some(last)
+            && !(none_trained && self.is_collected(run, last)?)
+        {
+            self.collect_weights(run, context.model, last, "on_training_end")?;
+        }
+        self.reduce(run)
+    }
+
+    fn reduce(&self, run: &Run) -> Result<()> {
+        if self.state.embeddings.is_empty() || !self.options.embeddings {
+            return Ok(());
+        }
+        let EmbeddingsMethod::Pca = self.options.embeddings_method else {
+            return Ok(());
+        };
+        let train = self.options.train_split.as_str();
+        let mut splits = self.chosen_splits().map(SplitPass::split);
+        let has_train = self.chosen_splits().any(|split| split.split() == train);
+        let fit_on = if has_train {
+            Some(train)
+        } else {
+            splits.next()
+        };
+        let method = Pca::params().dims(self.options.embeddings_dims);
+        self.state.embeddings.iter().try_for_each(|column| {
+            run.reduction(column)
+                .stream(&self.options.stream)
+                .fit_on(fit_on.map_or(FitOn::Latest, FitOn::LatestPass))
+                .progress(self.options.progress.as_ref())
+                .reduce(&method)
+                .map(drop)
+        })
+    }
+
+    fn end(
+        &self,
+        run: &Run,
+        context: &TrainingContext<'_, M>,
+        error: Option<&Error>,
+    ) -> Result<()> {
+        if let Some(reason) = context.failure.or(self.state.failure.as_deref()) {
+            return run.fail(reason);
+        }
+        match error {
+            Some(error) if error.kind() == ErrorKind::Interrupted => {
+                return run.interrupt(&error.chain());
+            }
+            Some(error) => return run.fail(&error.chain()),
+            None => {}
+        }
+        let interruption = context.interruption.or(self.state.interruption.as_deref());
+        match interruption {
+            Some(reason) => run.interrupt(reason),
+            None if self.options.cancel.is_cancelled() => run.interrupt("stopped on request"),
+            None => run.complete(),
+        }
+    }
+}
+
+impl Options {
+    /// What readers of the run may want to know: parameters of the task and named columns.
+    fn recorded(&self) -> Value {
+        let mut recorded = json!({});
+        if !self.task_parameters.is_null() {
+            recorded["task"] = self.task_parameters.clone();
+        }
+        for (key, column) in [
+            ("image_column", &self.image_column),
+            ("label_column", &self.label_column),
+        ] {
+            if let Some(column) = column {
+                recorded["collection"][key] = json!(column);
+            }
+        }
+        recorded
+    }
+}
+
+/// The epoch under which the weights at the start of `epoch` are kept.
+fn weights_before(epoch: usize) -> i64 {
+    as_epoch(epoch).saturating_sub(1).max(BEFORE_TRAINING)
+}
+
+/// The epoch of the weights at the end: one that was trained, also when none was left to train.
+fn last_weights<M>(context: &TrainingContext<'_, M>) -> i64 {
+    as_epoch(context.epoch).min(as_epoch(context.total_epochs).saturating_sub(1))
+}
+
+fn as_epoch(epoch: usize) -> i64 {
+    i64::try_from(epoch).unwrap_or(i64::MAX)
+}
