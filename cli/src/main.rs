@@ -1,2 +1,68 @@
-//! The `emberlens` command.
-fn main() {}
+//! The `emberlens` command: what runs there are, what is in them, which samples stand out.
+
+#![forbid(unsafe_code)]
+
+mod export;
+mod find;
+mod ls;
+mod print;
+mod series;
+mod show;
+mod top;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::find::Place;
+use crate::print::Report;
+
+/// Looks into the runs that Emberlens recorded.
+#[derive(Parser)]
+#[command(
+    name = "emberlens",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+
+    /// Print JSON; NaN and infinities are the strings "NaN", "Infinity", "-Infinity"
+    #[arg(long, global = true, display_order = 100)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List projects and their runs
+    Ls(ls::Ls),
+    /// Show one run: parameters, inputs, status, passes, aggregates
+    Show(show::Show),
+    /// Rank the samples of a run by a column
+    Top(top::Top),
+    /// Write a stream of a run to a Parquet, CSV or JSON lines file
+    Export(export::Export),
+}
+
+fn main() -> ExitCode {
+    // Wrong usage ends inside `parse`, with exit code 2.
+    let cli = Cli::parse();
+    let report = match &cli.command {
+        Command::Ls(ls) => ls.run(&cli.place),
+        Command::Show(show) => show.run(&cli.place),
+        Command::Top(top) => top.run(&cli.place),
+        Command::Export(export) => export.run(&cli.place),
+    };
+    match report.and_then(|report: Report| report.print(cli.json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::to_stderr(&format!("error: {}", error.chain()));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `emberlens export`: one stream as a file for other tools.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use emberlens::table::export::{Existing, Format, to_file};
+use emberlens::{Error, Result};
+use serde_json::json;
+
+use crate::find::Place;
+use crate::print::{Report, clean};
+
+/// The arguments of `emberlens export`.
+#[derive(Args)]
+pub struct Export {
+    /// Folder, id, beginning of the id, or name of the run
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    /// Stream to export
+    #[arg(long, default_value = "default")]
+    stream: String,
+
+    /// File to write: .parquet, .csv or .jsonl
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Replace the file when it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl Export {
+    /// Writes the rows of complete passes; tells which passes are left out.
+    pub fn run(&self, place: &Place) -> Result<Report> {
+        let format = Format::of(&self.output)?;
+        let reader = place.run(&self.run)?;
+        let metrics = reader.metrics(&self.stream);
+        let passes = metrics.passes();
+        let batches = metrics.batches()?;
+        let schema = batches.schema().clone();
+        let existing = if self.force {
+            Existing::Replace
+        } else {
+            Existing::Refuse
+        };
+        let rows = to_file(&self.output, format, &schema, batches, existing).map_err(name_force)?;
+        let mut incomplete = reader.incomplete_passes();
+        incomplete.retain(|pass| pass.stream == self.stream);
+        let notes = incomplete.iter().map(|pass| {
+            let epoch = pass
+                .epoch
+                .map_or(String::new(), |epoch| format!(", epoch {epoch}"));
+            format!(
+                "left out an incomplete pass: {}{epoch} ({})",
+                pass.split, pass.pass_id
+            )
+        });
+        let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        Ok(Report {
+            text: format!(
+                "{rows} rows of {} passes, {} columns: {}\n",
+                passes.len(),
+                columns.len(),
+                clean(&self.output.to_string_lossy())
+            ),
+            notes: notes.collect(),
+            json: json!({
+                "run": reader.id(),
+                "stream": self.stream,
+                "file": self.output.to_string_lossy(),
+                "rows": rows,
+                "passes": passes.len(),
+                "incomplete_passes": incomplete.len(),
+                "columns": columns,
+            }),
+        })
+    }
+}
+
+/// Tells the way out in the words of the command line.
+fn name_force(error: Error) -> Error {
+    match error {
+        Error::AlreadyExists {
+            what, name, place, ..
+        } => Error::AlreadyExists {
+            what,
+            name,
+            hint: "choose another name, or replace it with --force".into(),
+            place,
+        },
+        other => other,
+    }
+}

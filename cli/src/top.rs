@@ -1,0 +1,199 @@
+//! `emberlens top`: the samples that stand out.
+
+use clap::{ArgGroup, Args};
+use emberlens::Result;
+use emberlens::run::ranking::{Class, Epochs, Order, RankBy, RankedRun, RankedSample};
+use emberlens::table::export::float_as_json;
+use serde_json::{Value, json};
+
+use crate::find::Place;
+use crate::print::{Report, Table, clean, numbers};
+
+/// The arguments of `emberlens top`.
+#[derive(Args)]
+#[command(group(ArgGroup::new("rows").args(["epoch", "mean"])))]
+pub struct Top {
+    /// Folder, id, beginning of the id, or name of the run
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    /// Column to rank by, for example loss
+    #[arg(long, value_name = "COLUMN")]
+    by: String,
+
+    /// Samples to show
+    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
+    number: usize,
+
+    /// Rank this split only
+    #[arg(long)]
+    split: Option<String>,
+
+    /// Rank by this epoch, counted from 0 [default: the latest of each split]
+    #[arg(long, allow_negative_numbers = true)]
+    epoch: Option<i64>,
+
+    /// Rank by the mean over all epochs
+    #[arg(long)]
+    mean: bool,
+
+    /// Lowest values first
+    #[arg(long)]
+    lowest: bool,
+
+    /// Stream to read [default: `default`, or the only one with the column]
+    #[arg(long)]
+    stream: Option<String>,
+}
+
+impl Top {
+    /// Ranks and shows the first samples; NaN comes last and is counted.
+    pub fn run(&self, place: &Place) -> Result<Report> {
+        let reader = place.run(&self.run)?;
+        let mut by = RankBy::column(&self.by).epochs(match self.epoch {
+            _ if self.mean => Epochs::Mean,
+            Some(epoch) => Epochs::At(epoch),
+            None => Epochs::Latest,
+        });
+        if let Some(stream) = &self.stream {
+            by = by.stream(stream);
+        }
+        if let Some(split) = &self.split {
+            by = by.split(split);
+        }
+        if self.lowest {
+            by = by.order(Order::Lowest);
+        }
+        let ranked = reader.rank(&by)?;
+        let shown = &ranked.ranking.samples[..self.number.min(ranked.ranking.samples.len())];
+        Ok(Report {
+            text: self.text(reader.name(), &ranked, shown),
+            json: self.json(reader.id(), &ranked, shown),
+            notes: notes(&ranked),
+        })
+    }
+
+    fn text(&self, run: &str, ranked: &RankedRun, shown: &[RankedSample]) -> String {
+        let has_label = shown.iter().any(|sample| sample.label.is_some());
+        let has_predicted = shown.iter().any(|sample| sample.predicted.is_some());
+        let mut headers = vec![
+            ">#".to_owned(),
+            ">example_id".into(),
+            "split".into(),
+            format!(">{}", self.by),
+        ];
+        headers.push(if self.mean {
+            ">epochs".into()
+        } else {
+            ">epoch".into()
+        });
+        headers.extend(has_label.then(|| "label".to_owned()));
+        headers.extend(has_predicted.then(|| "predicted".to_owned()));
+        let mut table = Table::new(headers);
+        let values: Vec<Option<f64>> = shown.iter().map(|sample| Some(sample.value)).collect();
+        for ((place, sample), value) in shown.iter().enumerate().zip(numbers(&values)) {
+            let mut row = vec![
+                (place + 1).to_string(),
+                sample.example_id.to_string(),
+                sample.split.clone(),
+                value,
+                match sample.epoch {
+                    _ if self.mean => sample.rows.to_string(),
+                    Some(epoch) => epoch.to_string(),
+                    None => "-".into(),
+                },
+            ];
+            row.extend(has_label.then(|| class(sample.label.as_ref())));
+            row.extend(has_predicted.then(|| class(sample.predicted.as_ref())));
+            table.push(row);
+        }
+        let what = if self.mean { "mean " } else { "" };
+        let order = if self.lowest { "lowest" } else { "highest" };
+        format!(
+            "{}: {} of {} samples by {what}{}, {order} first (stream {})\n{}",
+            clean(run),
+            shown.len(),
+            ranked.ranking.samples.len(),
+            clean(&self.by),
+            clean(&ranked.stream),
+            table.render(2)
+        )
+    }
+
+    fn json(&self, run: &str, ranked: &RankedRun, shown: &[RankedSample]) -> Value {
+        let passes: Vec<Value> = ranked
+            .passes
+            .iter()
+            .map(
+                |pass| json!({ "split": pass.split, "epoch": pass.epoch, "pass_id": pass.pass_id }),
+            )
+            .collect();
+        let samples: Vec<Value> = shown
+            .iter()
+            .map(|sample| {
+                json!({
+                    "example_id": sample.example_id,
+                    "split": sample.split,
+                    "value": float_as_json(sample.value),
+                    "rows": sample.rows,
+                    "epoch": sample.epoch,
+                    "label": class_json(sample.label.as_ref()),
+                    "predicted": class_json(sample.predicted.as_ref()),
+                })
+            })
+            .collect();
+        json!({
+            "run": run,
+            "stream": ranked.stream,
+            "by": self.by,
+            "mean": self.mean,
+            "order": if self.lowest { "lowest" } else { "highest" },
+            "passes": passes,
+            "ranked_count": ranked.ranking.samples.len(),
+            "nan_count": ranked.ranking.nan_count,
+            "null_count": ranked.ranking.null_count,
+            "samples": samples,
+        })
+    }
+}
+
+fn notes(ranked: &RankedRun) -> Vec<String> {
+    let ranking = &ranked.ranking;
+    let mut notes = Vec::new();
+    if let Some(error) = &ranked.label_error {
+        notes.push(format!("no labels: {}", error.chain()));
+    }
+    let total = ranking.samples.len() as u64 + ranking.null_count;
+    if ranking.nan_count > 0 {
+        notes.push(format!(
+            "NaN in {} of {total} samples; they come last",
+            ranking.nan_count
+        ));
+    }
+    if ranking.null_count > 0 {
+        notes.push(format!(
+            "no value in {} of {total} samples; they are left out",
+            ranking.null_count
+        ));
+    }
+    notes
+}
+
+fn class(class: Option<&Class>) -> String {
+    match class {
+        Some(Class {
+            name: Some(name), ..
+        }) => name.clone(),
+        Some(Class {
+            index: Some(index), ..
+        }) => index.to_string(),
+        _ => "-".into(),
+    }
+}
+
+fn class_json(class: Option<&Class>) -> Value {
+    class.map_or(
+        Value::Null,
+        |class| json!({ "index": class.index, "name": class.name }),
+    )
+}

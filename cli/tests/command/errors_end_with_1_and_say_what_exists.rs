@@ -1,0 +1,75 @@
+use crate::example::{Example, stderr};
+
+/// Standard error of a call that must end with 1: one line that begins with `error: `.
+fn error(example: &Example, arguments: &[&str]) -> String {
+    let output = example.emberlens(arguments);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {text}");
+    assert_eq!(
+        (text.lines().count(), text.starts_with("error: ")),
+        (1, true),
+        "{text}"
+    );
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    text
+}
+
+#[test]
+fn a_missing_run_is_answered_with_the_runs_there_are() {
+    let example = Example::new();
+    let text = error(&example, &["show", "nope"]);
+    assert!(
+        text.contains("`nope`") && text.contains(&example.cnn) && text.contains("mlp-"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_project_is_answered_with_the_projects_there_are() {
+    let text = error(&Example::new(), &["ls", "--project", "nope"]);
+    assert!(text.contains("there are: digits, other"), "{text}");
+}
+
+#[test]
+fn a_missing_root_is_named_with_the_way_out() {
+    let text = error(&Example::new(), &["ls", "/no/such/root"]);
+    assert!(
+        text.contains("/no/such/root") && text.contains("--root"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_column_split_epoch_or_stream_is_answered_with_those_there_are() {
+    let example = Example::new();
+    let top = |more: &[&str]| error(&example, &[&["top", "cnn", "--by"], more].concat());
+    assert!(top(&["losss"]).contains("default.loss"));
+    assert!(top(&["embedding"]).contains("loss"));
+    assert!(top(&["loss", "--split", "test"]).contains("train, valid"));
+    assert!(top(&["loss", "--epoch", "9"]).contains("0, 1"));
+    assert!(top(&["loss", "--epoch", "-1"]).contains("0, 1"));
+    assert!(top(&["loss", "--stream", "boxes"]).contains("default"));
+    assert!(error(&example, &["top", "mlp", "--by", "loss"]).contains("no metrics yet"));
+}
+
+#[test]
+fn an_ambiguous_beginning_is_answered_with_the_ids() {
+    let example = Example::new();
+    let root = example.root().display().to_string();
+    let second = emberlens::run::Project::open(&root, "digits")
+        .unwrap()
+        .run("cnn")
+        .start()
+        .unwrap();
+    second.complete().unwrap();
+    let text = error(&example, &["show", "cn"]);
+    assert!(text.contains("`cnn-") || text.contains("cnn-"), "{text}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named() {
+    let example = Example::new();
+    let to = |file: &str| error(&example, &["export", "cnn", "-o", file]);
+    assert!(to("/no/such/folder/rows.csv").contains("/no/such/folder/rows.csv"));
+    assert!(to("rows.xlsx").contains(".parquet, .csv or .jsonl"));
+}

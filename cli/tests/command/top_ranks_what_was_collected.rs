@@ -1,0 +1,150 @@
+use serde_json::{Value, json};
+
+use crate::example::{Example, stderr};
+
+fn ranked(answer: &Value) -> Vec<(String, i64, Value)> {
+    let samples = answer["samples"].as_array().unwrap().iter();
+    samples
+        .map(|sample| {
+            let split = sample["split"].as_str().unwrap().to_owned();
+            (
+                split,
+                sample["example_id"].as_i64().unwrap(),
+                sample["value"].clone(),
+            )
+        })
+        .collect()
+}
+
+fn of(split: &str, rows: &[(i64, Value)]) -> Vec<(String, i64, Value)> {
+    rows.iter()
+        .map(|(id, value)| (split.to_owned(), *id, value.clone()))
+        .collect()
+}
+
+#[test]
+fn the_latest_epoch_is_the_default() {
+    let example = Example::new();
+    let answer = example.json(&["top", "cnn", "--by", "loss", "--split", "train"]);
+    let expected = [
+        (1, json!(1.0)),
+        (0, json!(0.75)),
+        (3, json!(0.25)),
+        (2, json!(0.125)),
+    ];
+    assert_eq!(ranked(&answer), of("train", &expected));
+    assert_eq!(
+        answer["samples"][0]["predicted"],
+        json!({ "index": 1, "name": "dog" })
+    );
+}
+
+#[test]
+fn an_epoch_can_be_chosen_and_nan_comes_last_in_both_orders() {
+    let example = Example::new();
+    let top = [
+        "top", "cnn", "--by", "loss", "--split", "train", "--epoch", "0",
+    ];
+    let highest = [
+        (1, json!(2.0)),
+        (0, json!(0.5)),
+        (3, json!(0.25)),
+        (2, json!("NaN")),
+    ];
+    let answer = example.json(&top);
+    assert_eq!(ranked(&answer), of("train", &highest));
+    assert_eq!(answer["nan_count"], 1);
+    let lowest = [
+        (3, json!(0.25)),
+        (0, json!(0.5)),
+        (1, json!(2.0)),
+        (2, json!("NaN")),
+    ];
+    assert_eq!(
+        ranked(&example.json(&[&top[..], &["--lowest"]].concat())),
+        of("train", &lowest)
+    );
+    let output = example.emberlens(&top);
+    assert!(
+        stderr(&output).contains("NaN in 1 of 4 samples"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn the_mean_goes_over_all_epochs() {
+    let example = Example::new();
+    let answer = example.json(&["top", "cnn", "--by", "loss", "--split", "valid", "--mean"]);
+    // (3 + 0.5) / 2 and (0.5 + 0.5) / 2
+    assert_eq!(
+        ranked(&answer),
+        of("valid", &[(0, json!(1.75)), (1, json!(0.5))])
+    );
+}
+
+#[test]
+fn ties_are_broken_by_example_id_and_n_limits_the_list() {
+    let example = Example::new();
+    let answer = example.json(&["top", "cnn", "--by", "loss", "--split", "valid", "-n", "1"]);
+    assert_eq!(ranked(&answer), of("valid", &[(0, json!(0.5))]));
+    assert_eq!(answer["ranked_count"], 2);
+}
+
+#[test]
+fn names_of_classes_stand_in_the_text() {
+    let text = Example::new().text(&["top", "cnn", "--by", "loss", "--split", "train"]);
+    let first = text.lines().nth(2).unwrap();
+    let cells: Vec<&str> = first.split_whitespace().collect();
+    assert_eq!(cells, ["1", "1", "train", "1.0000", "1", "dog", "dog"]);
+}
+
+#[test]
+fn labels_come_from_the_joined_table_and_their_loss_is_told() {
+    let example = Example::new();
+    let top = ["top", "cnn", "--by", "loss", "--split", "train"];
+    let labels = |answer: &Value| {
+        let samples = answer["samples"].as_array().unwrap().iter();
+        samples
+            .map(|sample| sample["label"].clone())
+            .collect::<Vec<_>>()
+    };
+    let class = |index: i64, name: &str| json!({ "index": index, "name": name });
+    // The order is that of the samples 1, 0, 3, 2, whose labels in the table are 1, 0, 0, 1.
+    let expected = [
+        class(1, "dog"),
+        class(0, "cat"),
+        class(0, "cat"),
+        class(1, "dog"),
+    ];
+    assert_eq!(labels(&example.json(&top)), expected);
+    std::fs::remove_dir_all(example.root().join("digits/tables")).unwrap();
+    assert_eq!(labels(&example.json(&top)), vec![Value::Null; 4]);
+    assert!(stderr(&example.emberlens(&top)).contains("note: no labels: no table"));
+}
+
+#[test]
+fn each_split_is_ranked_at_its_own_latest_epoch() {
+    let example = Example::new();
+    example.collect_train_again(2, &[5.0, 0.0, 0.0, 0.0]);
+    let answer = example.json(&[
+        "top",
+        "cnn",
+        "--by",
+        "loss",
+        "-n",
+        "2",
+        "--project",
+        "digits",
+    ]);
+    let samples = answer["samples"].as_array().unwrap();
+    let places: Vec<_> = samples
+        .iter()
+        .map(|sample| (&sample["split"], &sample["epoch"]))
+        .collect();
+    assert_eq!(
+        places,
+        [(&json!("train"), &json!(2)), (&json!("valid"), &json!(1))]
+    );
+    assert_eq!(answer["ranked_count"], 6);
+}
