@@ -1,0 +1,210 @@
+//! The front door: what to collect from a Burn training, and where to.
+
+use std::sync::{Arc, Mutex};
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn::train::InferenceStep;
+use burn::train::logger::TrainingProgressLogger;
+use emberlens::Result;
+use emberlens::callback::{Callback, ErrorPolicy, Join, MetricsCollection};
+use emberlens::metrics::Reshape;
+use emberlens::run::{IfExists, Project, Run};
+use serde_json::Value;
+
+use crate::dataset::{BatcherCollate, BurnDataset, DeviceSlot};
+use crate::outputs::{BurnPrediction, OutputMetrics, OutputOptions, SampleMetrics};
+use crate::session::{Plan, Session};
+use crate::shared::{SharedCollector, SharedPredictor};
+
+/// The batch that the model of a lens takes.
+pub(crate) type Input<M> = <M as InferenceStep>::Input;
+/// What the model of a lens gives for a batch.
+pub(crate) type Output<M> = BurnPrediction<<M as InferenceStep>::Output>;
+
+/// Makes the collector of the output's own columns.
+pub(crate) type MakeCollector<M> = fn(OutputOptions) -> SharedCollector<Input<M>, Output<M>>;
+
+/// Collects per-sample metrics of a Burn training; the one type that most programs need.
+///
+/// A plain Burn program changes in five lines: it imports the lens, makes it, lets it watch the
+/// training ([`WithLens`](crate::WithLens)), [tracks](Lens::track) the model, and
+/// [launches](Lens::launch) through it. Everything else keeps its place and its result.
+///
+/// ```no_run
+/// # use burn::prelude::*;
+/// # use burn::data::{dataloader::{DataLoaderBuilder, batcher::Batcher}, dataset::InMemDataset};
+/// # use burn::optim::{GradientsParams, SgdConfig};
+/// # use burn::train::*;
+/// # use burn::nn::{Linear, LinearConfig, loss::CrossEntropyLossConfig};
+/// # #[derive(Module, Debug)] struct Net { layer: Linear }
+/// # #[derive(Clone, Debug)] struct Batch { x: Tensor<2>, y: Tensor<1, Int> }
+/// # #[derive(Clone)] struct ToBatch;
+/// # impl Batcher<(f32, i64), Batch> for ToBatch {
+/// #     fn batch(&self, items: Vec<(f32, i64)>, device: &Device) -> Batch { todo!() }
+/// # }
+/// # impl Net {
+/// #     fn forward(&self, batch: Batch) -> ClassificationOutput { todo!() }
+/// # }
+/// # impl TrainStep for Net {
+/// #     type Input = Batch; type Output = ClassificationOutput;
+/// #     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> { todo!() }
+/// # }
+/// # impl InferenceStep for Net {
+/// #     type Input = Batch; type Output = ClassificationOutput;
+/// #     fn step(&self, batch: Batch) -> ClassificationOutput { self.forward(batch) }
+/// # }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (train_set, valid_set) = (std::sync::Arc::new(InMemDataset::new(vec![])), std::sync::Arc::new(InMemDataset::new(vec![])));
+/// # let train_loader = DataLoaderBuilder::new(ToBatch).batch_size(8).build(train_set.clone());
+/// # let valid_loader = DataLoaderBuilder::new(ToBatch).batch_size(8).build(valid_set.clone());
+/// # let model: Net = todo!();
+/// # let optimiser = SgdConfig::new().init();
+/// # let rate = 0.1;
+/// # let batcher = ToBatch;
+/// use emberlens_burn::{Lens, WithLens};
+///
+/// let lens = Lens::new("digits", batcher, train_set, valid_set)?;
+/// let training = SupervisedTraining::new("artifacts", train_loader, valid_loader)
+///     .with_lens(&lens, "artifacts")
+///     .num_epochs(4);
+/// let learner = Learner::new(lens.track(model), optimiser, rate);
+/// let trained = lens.launch(training, learner)?;
+/// println!("{}", trained.run.url());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Every epoch is collected by default: one row per sample of both datasets, from the model's own
+/// validation step in evaluation mode, with the columns of its output type ([`SampleMetrics`]) and
+/// the embeddings of its [`Tap`](crate::Tap)s. The run lies in the project of the given name below
+/// `EMBERLENS_ROOT`, else `./emberlens`.
+///
+/// # What it leaves alone
+/// The training computes the same numbers with and without a lens: no random number is drawn, the
+/// model is only read, batches for collection are made by the lens's own copy of the batcher. Give
+/// it the datasets before they are shuffled or sampled, and a batcher without shared random state.
+pub struct Lens<M: InferenceStep, I> {
+    pub(crate) session: Arc<Session<M>>,
+    pub(crate) progress_logger: Mutex<Option<Box<dyn TrainingProgressLogger>>>,
+    pub(crate) plan: Plan,
+    pub(crate) handle_ctrl_c: bool,
+    pub(crate) hyperparameters: Value,
+    pub(crate) project: Project,
+    pub(crate) run: Option<Run>,
+    pub(crate) run_name: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) if_exists: IfExists,
+    pub(crate) device: DeviceSlot,
+    pub(crate) batcher: BatcherCollate<I, Input<M>>,
+    pub(crate) splits: Vec<Split<I>>,
+    pub(crate) output_options: OutputOptions,
+    pub(crate) output_metrics: Option<MakeCollector<M>>,
+    pub(crate) collectors: Vec<SharedCollector<Input<M>, Output<M>>>,
+    pub(crate) predictor: Option<SharedPredictor<M, Input<M>, Output<M>>>,
+    pub(crate) embeddings: bool,
+    pub(crate) reshape: Reshape,
+    pub(crate) collection: MetricsCollection<M>,
+    pub(crate) callbacks: Vec<Box<dyn Callback<M>>>,
+    pub(crate) error_policy: ErrorPolicy,
+}
+
+/// One dataset that is collected.
+pub(crate) struct Split<I> {
+    pub(crate) name: String,
+    pub(crate) dataset: BurnDataset<I>,
+    pub(crate) join: Join,
+}
+
+/// Making one.
+impl<M, I> Lens<M, I>
+where
+    M: InferenceStep + Module + 'static,
+    M::Input: Clone,
+    I: 'static,
+{
+    /// A lens on a model whose output has columns of its own: Burn's classification, regression,
+    /// sequence and multi-label outputs, and whatever implements [`SampleMetrics`].
+    ///
+    /// The splits are called `train` and `valid`, as Burn calls them. Runs go to the project
+    /// `project`.
+    ///
+    /// # Errors
+    /// `Invalid` for a project name that is empty, and for a root that is no address.
+    pub fn new(
+        project: &str,
+        batcher: impl Batcher<I, Input<M>> + 'static,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+    ) -> Result<Self>
+    where
+        <M as InferenceStep>::Output: SampleMetrics,
+    {
+        let project = Project::open_default(project)?;
+        Ok(Self::in_project(&project, batcher, train, valid))
+    }
+
+    /// Like [`Lens::new`], in a project of your choice.
+    pub fn in_project(
+        project: &Project,
+        batcher: impl Batcher<I, Input<M>> + 'static,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+    ) -> Self
+    where
+        <M as InferenceStep>::Output: SampleMetrics,
+    {
+        Self {
+            output_metrics: Some(|options| SharedCollector::new(OutputMetrics::new(options))),
+            ..Self::bare(project, batcher, train, valid)
+        }
+    }
+
+    /// A lens on a model of any output; add collectors with [`Lens::collector`].
+    pub fn bare(
+        project: &Project,
+        batcher: impl Batcher<I, Input<M>> + 'static,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+    ) -> Self {
+        let device = DeviceSlot::default();
+        let split = |name: &str, dataset| Split {
+            name: name.to_owned(),
+            dataset,
+            join: Join::none(),
+        };
+        Self {
+            session: Arc::new(Session::new()),
+            progress_logger: Mutex::new(None),
+            plan: Plan::default(),
+            handle_ctrl_c: true,
+            hyperparameters: Value::Null,
+            project: project.clone(),
+            run: None,
+            run_name: None,
+            description: None,
+            tags: Vec::new(),
+            if_exists: IfExists::default(),
+            batcher: BatcherCollate::new(batcher, device.clone()),
+            device,
+            splits: vec![
+                split("train", BurnDataset::new(train)),
+                split("valid", BurnDataset::new(valid)),
+            ],
+            output_options: OutputOptions {
+                label_column: true,
+                ..OutputOptions::default()
+            },
+            output_metrics: None,
+            collectors: Vec::new(),
+            predictor: None,
+            embeddings: true,
+            reshape: Reshape::default(),
+            collection: MetricsCollection::new(),
+            callbacks: Vec::new(),
+            error_policy: ErrorPolicy::default(),
+        }
+    }
+}

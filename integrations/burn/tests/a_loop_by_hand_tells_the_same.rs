@@ -1,0 +1,100 @@
+//! A training loop of the program's own tells the callbacks what Burn's learner would have told.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::process::Command;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::train::TrainStep;
+use common::*;
+use emberlens::callback::{Event, TrainingContext};
+use emberlens::run::{Project, Status};
+
+const EPOCHS: usize = 3;
+
+/// Event, epoch, and whether the model was shown.
+type Told = Vec<(Event, usize, bool)>;
+
+fn told(recorder: &Recorder) -> Told {
+    let seen = recorder.seen().into_iter();
+    seen.map(|seen| (seen.event, seen.epoch, seen.has_model))
+        .collect()
+}
+
+fn by_the_learner() -> (Told, Vec<(String, i64, u64)>) {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = Recorder::default();
+    let lens = lens(root.path()).callback(recorder.clone());
+    let training = training(&lens, root.path()).num_epochs(EPOCHS);
+    let learner = learner(&lens);
+    let run = lens.launch(training, learner).unwrap().run;
+    assert_eq!(run.status(), Status::Completed);
+    (told(&recorder), passes(&run.reader().unwrap()))
+}
+
+/// The loop of the example `custom_loop`, on this problem.
+fn by_hand() -> (Told, Vec<(String, i64, u64)>) {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = Recorder::default();
+    let lens = lens(root.path()).callback(recorder.clone());
+    let (run, mut callbacks) = lens.into_callbacks().unwrap();
+    let loader = train_loader().to_device(&device());
+    let (mut model, mut optimiser) = (Net::new(&device()), optimiser());
+    let _ = callbacks.on_training_start(&TrainingContext::new(0, EPOCHS));
+    for epoch in 0..EPOCHS {
+        for batch in loader.iter() {
+            let gradients: GradientsParams = TrainStep::step(&model, batch.unwrap()).grads;
+            model = optimiser.step(LEARNING_RATE, model, gradients);
+        }
+        let evaluated = model.valid();
+        let context = TrainingContext {
+            model: Some(&evaluated),
+            ..TrainingContext::new(epoch, EPOCHS)
+        };
+        let _ = callbacks.on_train_loader_end(&context);
+        let _ = callbacks.on_validation_loader_end(&context);
+        let _ = callbacks.on_epoch_end(&context);
+    }
+    let _ = callbacks.on_training_end(&TrainingContext {
+        model: Some(&model.valid()),
+        ..TrainingContext::new(EPOCHS - 1, EPOCHS)
+    });
+    callbacks.finish().unwrap();
+    assert_eq!(run.status(), Status::Completed);
+    (told(&recorder), passes(&run.reader().unwrap()))
+}
+
+#[test]
+fn as_burns_learner() {
+    let (learner, rows) = by_the_learner();
+    assert_eq!(by_hand(), (learner, rows));
+}
+
+#[test]
+fn the_example_runs_and_leaves_a_completed_run() {
+    let test = std::env::current_exe().unwrap();
+    let name = format!("custom_loop{}", std::env::consts::EXE_SUFFIX);
+    let example = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    let root = tempfile::tempdir().unwrap();
+    let output = Command::new(example)
+        .env("EMBERLENS_ROOT", root.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}{errors}");
+
+    let project = Project::open(root.path().to_str().unwrap(), "custom-loop").unwrap();
+    let run = project.open_run("sine").unwrap();
+    assert_eq!(*run.status(), Status::Completed);
+    assert_eq!(passes(&run).len(), 12, "6 epochs, 2 splits");
+    // Every fiftieth point is wrong, and these eight are missed most.
+    let missed = text
+        .lines()
+        .find_map(|line| line.strip_prefix("points missed most: "));
+    let missed: Vec<usize> = serde_json::from_str(missed.unwrap()).unwrap();
+    assert_eq!(missed.len(), 8);
+    assert!(missed.iter().all(|point| point % 50 == 49), "{missed:?}");
+}

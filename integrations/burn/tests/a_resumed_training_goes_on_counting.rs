@@ -1,0 +1,80 @@
+//! A training that resumes from a checkpoint numbers its epochs as if it had never stopped.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use burn::train::metric::LossMetric;
+use common::*;
+use emberlens::callback::{Event, Schedule};
+use emberlens::run::{IfExists, Status};
+
+#[test]
+fn epochs_follow_those_before_the_checkpoint() {
+    let root = tempfile::tempdir().unwrap();
+    let first = lens(root.path()).run_name("resumed");
+    let prepared = training(&first, root.path())
+        .metrics((LossMetric::new(),))
+        .with_default_checkpointers()
+        .num_epochs(2);
+    let learner_of_first = learner(&first);
+    first.launch(prepared, learner_of_first).unwrap();
+
+    let recorder = Recorder::default();
+    let second = lens(root.path())
+        .run_name("resumed")
+        .if_exists(IfExists::Reuse)
+        .callback(recorder.clone());
+    let prepared = training(&second, root.path())
+        .metrics((LossMetric::new(),))
+        .with_default_checkpointers()
+        .checkpoint(2)
+        .num_epochs(4);
+    let learner_of_second = learner(&second);
+    let trained = second.launch(prepared, learner_of_second).unwrap();
+
+    let seen = recorder.events();
+    assert_eq!(seen[0], (Event::TrainingStart, 2));
+    assert_eq!(seen[1], (Event::TrainLoaderEnd, 2));
+    assert_eq!(seen.last(), Some(&(Event::TrainingEnd, 3)));
+    assert_eq!(recorder.seen()[0].total_epochs, 4);
+
+    let reader = trained.run.reader().unwrap();
+    assert_eq!(*reader.status(), Status::Completed);
+    assert_eq!(passes(&reader), both_splits(0..4));
+    let scalars = reader.scalars().unwrap();
+    let losses = scalars
+        .iter()
+        .filter(|scalar| scalar.name == "Loss" && scalar.split == "valid");
+    let mut epochs: Vec<i64> = losses.filter_map(|scalar| scalar.epoch).collect();
+    epochs.sort_unstable();
+    assert_eq!(epochs, [0, 1, 2, 3]);
+}
+
+/// Trains to `epochs` in all, from a checkpoint when there is one, and gives what was collected.
+fn train(root: &std::path::Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u64)> {
+    let lens = lens(root)
+        .run_name("scheduled")
+        .if_exists(IfExists::Reuse)
+        .schedule(Schedule::every(3).starting_at(1));
+    let prepared = training(&lens, root)
+        .metrics((LossMetric::new(),))
+        .with_default_checkpointers()
+        .num_epochs(epochs);
+    let prepared = match from {
+        Some(epoch) => prepared.checkpoint(epoch),
+        None => prepared,
+    };
+    let learner = learner(&lens);
+    let trained = lens.launch(prepared, learner).unwrap();
+    passes(&trained.run.reader().unwrap())
+}
+
+#[test]
+fn the_schedule_goes_on_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    // Epochs 1, 4, 7, ... and the last weights of each part.
+    assert_eq!(train(root.path(), None, 3), both_splits([1, 2]));
+    assert_eq!(train(root.path(), Some(3), 6), both_splits([1, 2, 4, 5]));
+    // Nothing is left to train, and nothing is collected twice.
+    assert_eq!(train(root.path(), Some(6), 6), both_splits([1, 2, 4, 5]));
+}

@@ -1,0 +1,168 @@
+//! A callback that fails or panics stops the training cleanly; the error and the model come back.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use burn::train::TrainingError;
+use burn::train::metric::LossMetric;
+use common::*;
+use emberlens::callback::{Callback, ErrorPolicy, TrainingContext};
+use emberlens::run::Status;
+use emberlens::{Error, ErrorKind};
+use emberlens_burn::{LaunchError, LaunchFailure, Lens};
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Error,
+    Panic,
+}
+
+/// Fails when the training loader of epoch 1 has ended.
+struct Faulty(Fault);
+
+impl Callback<Net> for Faulty {
+    fn on_train_loader_end(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        match (context.epoch, self.0) {
+            (1, Fault::Error) => Err(Error::user("the printer is on fire")),
+            (1, Fault::Panic) => panic!("the printer is on fire"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn launch(
+    fault: Fault,
+    change: impl FnOnce(Lens<Net, Item>) -> Lens<Net, Item>,
+) -> (tempfile::TempDir, LaunchError<Net>) {
+    let root = tempfile::tempdir().unwrap();
+    let lens = change(lens(root.path())).callback(Faulty(fault));
+    let training = training(&lens, root.path())
+        .metrics((LossMetric::new(),))
+        .num_epochs(4);
+    let learner = learner(&lens);
+    let error = lens.launch(training, learner).unwrap_err();
+    (root, error)
+}
+
+fn check((_root, error): (tempfile::TempDir, LaunchError<Net>), epochs: std::ops::Range<i64>) {
+    let text = error.to_string();
+    assert!(text.contains("the printer is on fire"), "{text}");
+    assert!(text.contains("on_train_loader_end"), "{text}");
+    assert_eq!(error.kind(), ErrorKind::UserCode);
+    let run = error.run().unwrap();
+    match run.status() {
+        Status::Failed(reason) => assert!(reason.contains("the printer is on fire"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(passes(&run.reader().unwrap()), both_splits(epochs));
+    assert!(error.into_model().is_some(), "the weights are not lost");
+}
+
+#[test]
+fn an_error_stops_the_training() {
+    check(launch(Fault::Error, |lens| lens), 0..2);
+}
+
+#[test]
+fn so_does_a_panic() {
+    check(launch(Fault::Panic, |lens| lens), 0..2);
+}
+
+#[test]
+fn an_error_can_wait_for_the_end() {
+    let carried = |lens: Lens<Net, Item>| lens.error_policy(ErrorPolicy::CarryToEnd);
+    check(launch(Fault::Error, carried), 0..4);
+}
+
+#[test]
+fn an_error_beside_the_training_comes_back_too() {
+    let (_root, error) = launch(Fault::Error, Lens::beside);
+    assert!(error.to_string().contains("the printer is on fire"));
+    assert!(matches!(error.run().unwrap().status(), Status::Failed(_)));
+}
+
+#[test]
+fn an_error_of_burn_fails_the_run_with_its_reason() {
+    use burn::data::dataloader::DataLoaderBuilder;
+    use burn::data::dataset::{Dataset, DatasetError};
+
+    /// Cannot be read from its thirtieth item on.
+    struct Broken;
+    impl Dataset<Item> for Broken {
+        fn get(&self, index: usize) -> Result<Item, DatasetError> {
+            match index < 30 {
+                true => train_set().get(index),
+                false => Err(DatasetError::new(std::io::Error::other("the disk is gone"))),
+            }
+        }
+        fn len(&self) -> usize {
+            TRAIN
+        }
+    }
+
+    let root = tempfile::tempdir().unwrap();
+    let lens = lens(root.path());
+    let broken = DataLoaderBuilder::new(ToBatch)
+        .batch_size(BATCH)
+        .build(Broken);
+    let training = lens
+        .training(root.path().join("artifacts"), broken, valid_loader())
+        .with_application_logger(None)
+        .num_epochs(2);
+    let learner = learner(&lens);
+    let error = lens.launch(training, learner).unwrap_err();
+    let LaunchFailure::Training(cause) = error.failure() else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(**cause, TrainingError::Dataset(_)));
+    match error.run().unwrap().status() {
+        Status::Failed(reason) => assert!(reason.contains("the disk is gone"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(error.into_model().is_some());
+}
+
+#[test]
+fn a_panic_of_the_training_passes_through_a_failed_run() {
+    use burn::data::dataloader::DataLoaderBuilder;
+    use burn::data::dataloader::batcher::Batcher;
+    use burn::tensor::Device;
+    use emberlens::run::Project;
+
+    struct Panics;
+    impl Batcher<Item, Batch> for Panics {
+        fn batch(&self, _: Vec<Item>, _: &Device) -> Batch {
+            panic!("no batches today")
+        }
+    }
+
+    let root = tempfile::tempdir().unwrap();
+    let lens = lens(root.path());
+    let loader = DataLoaderBuilder::new(Panics)
+        .batch_size(BATCH)
+        .build(train_set());
+    let training = lens
+        .training(root.path().join("artifacts"), loader, valid_loader())
+        .with_application_logger(None);
+    let learner = learner(&lens);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        lens.launch(training, learner).map(drop)
+    }));
+    assert!(outcome.is_err(), "it is the program's panic");
+    let project = Project::open(root.path().join("runs").to_str().unwrap(), "tests").unwrap();
+    match project.open_run("training").unwrap().status() {
+        Status::Failed(reason) => assert!(reason.contains("no batches today"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_model_of_another_lens_is_refused_before_anything_happens() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, other) = (lens(root.path()), lens(root.path()));
+    let training = training(&one, root.path());
+    let error = one.launch(training, learner(&other)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("track()"), "{error}");
+    assert!(error.run().is_none());
+}

@@ -1,0 +1,337 @@
+//! The example `digits` does what the readme says: trains, collects every epoch, finds planted
+//! label errors, and tells clearly what is wrong with its arguments.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use emberlens::run::{Project, RunReader, Status};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+// The example's own modules, so that their tests run too.
+#[allow(dead_code)]
+#[path = "../examples/digits/data.rs"]
+mod data;
+#[allow(dead_code)]
+#[path = "../examples/digits/idx.rs"]
+mod idx;
+
+const TRAIN: u64 = 1442;
+const VALID: u64 = 355;
+
+/// The example as `cargo test` built it, beside the folder of this test.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let name = format!("digits{}", std::env::consts::EXE_SUFFIX);
+    let example = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(
+        example.exists(),
+        "build it first: cargo build -p emberlens-burn --example digits"
+    );
+    example
+}
+
+fn run(root: &Path, arguments: &[&str]) -> Output {
+    Command::new(example())
+        .args(["--root", &root.display().to_string()])
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+fn open(root: &Path) -> RunReader {
+    let project = Project::open(&root.display().to_string(), "digits").unwrap();
+    project.open_run("cnn").unwrap()
+}
+
+/// The number that ends the first line which holds `marker`.
+fn number(text: &str, marker: &str) -> usize {
+    let line = text.lines().find(|line| line.contains(marker)).unwrap();
+    line.split_whitespace().last().unwrap().parse().unwrap()
+}
+
+#[test]
+fn every_epoch_is_collected_and_planted_errors_come_out_on_top() {
+    let root = tempfile::tempdir().unwrap();
+    let text = stdout(&run(root.path(), &[]));
+    let run = open(root.path());
+
+    assert_eq!(*run.status(), Status::Completed);
+    let passes = run.passes("default");
+    assert_eq!(passes.len(), 16, "8 epochs, 2 splits");
+    for pass in &passes {
+        assert_eq!(pass.rows, if pass.split == "train" { TRAIN } else { VALID });
+        assert!(pass.table.is_some(), "joined to its table");
+    }
+
+    // The accuracy counted by hand from the rows; validation labels are as they came.
+    let last = run.metrics("default").split("valid").epoch(7);
+    let predicted = last.values::<i64>("predicted").unwrap();
+    let ids = last.values::<i64>("example_id").unwrap();
+    let (_, input) = tables(&run);
+    let truth = input.column::<i32>("true_label").unwrap();
+    let right = ids
+        .iter()
+        .zip(&predicted)
+        .filter(|&(&id, &class)| i64::from(truth[id as usize]) == class);
+    let accuracy = right.count() as f64 / ids.len() as f64;
+    assert!(accuracy >= 0.95, "validation accuracy {accuracy}");
+
+    let found = number(&text, "by mean loss over the epochs  ");
+    assert_eq!(found, planted_on_top(&run, 72), "{text}");
+    assert!(found >= 60, "{text}");
+    assert!(
+        text.contains("planted label errors (72) among the top 5 % (72 samples)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("top cnn --by loss --mean --split train"),
+        "{text}"
+    );
+}
+
+/// Planted errors among the training samples of highest mean loss, counted from the rows.
+fn planted_on_top(run: &RunReader, top: usize) -> usize {
+    let metrics = run.metrics("default").split("train");
+    let ids = metrics.values::<i64>("example_id").unwrap();
+    let losses = metrics.values::<f32>("loss").unwrap();
+    let mut sums = vec![0.0; TRAIN as usize];
+    for (id, loss) in ids.into_iter().zip(losses) {
+        sums[id as usize] += f64::from(loss);
+    }
+    let planted = tables(run).0.column::<bool>("planted").unwrap();
+    let mut order: Vec<usize> = (0..sums.len()).collect();
+    order.sort_by(|&a, &b| sums[b].total_cmp(&sums[a]));
+    order[..top].iter().filter(|&&id| planted[id]).count()
+}
+
+/// Training and validation table of a run.
+fn tables(run: &RunReader) -> (emberlens::table::Table, emberlens::table::Table) {
+    let of = |split: &str| {
+        let pass = run.latest_pass("default", split).unwrap();
+        run.input_table(&pass.table.unwrap()).unwrap()
+    };
+    (of("train"), of("valid"))
+}
+
+#[test]
+fn the_table_holds_images_labels_and_what_was_planted() {
+    let root = tempfile::tempdir().unwrap();
+    stdout(&run(
+        root.path(),
+        &["--epochs", "1", "--label-noise", "0.2", "--seed", "3"],
+    ));
+    let (train, valid) = tables(&open(root.path()));
+    let labels = train.column::<i32>("label").unwrap();
+    let truth = train.column::<i32>("true_label").unwrap();
+    let planted = train.column::<bool>("planted").unwrap();
+    assert_eq!(
+        planted.iter().filter(|&&planted| planted).count(),
+        288,
+        "20 % of 1,442"
+    );
+    assert!(
+        labels
+            .iter()
+            .zip(&truth)
+            .zip(&planted)
+            .all(|((a, b), &planted)| (a != b) == planted)
+    );
+    assert_eq!(train.category_names("label").unwrap()[3], "three");
+    assert!(!valid.column::<bool>("planted").unwrap().contains(&true));
+    for png in train.column::<Vec<u8>>("image").unwrap() {
+        let image = image::load_from_memory(&png).unwrap();
+        assert_eq!((image.width(), image.height()), (8, 8));
+    }
+}
+
+#[test]
+fn runs_that_start_at_the_same_time_share_the_tables() {
+    let root = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut example = Command::new(example());
+        let root = root.path().display().to_string();
+        example.args(["--epochs", "1", "--root", &root]);
+        example.stdout(Stdio::piped()).stderr(Stdio::piped());
+        example.spawn().unwrap()
+    };
+    let children: Vec<_> = (0..4).map(|_| start()).collect();
+    for child in children {
+        let text = stdout(&child.wait_with_output().unwrap());
+        assert!(text.contains("completed after"), "{text}");
+    }
+    let project = Project::open(&root.path().display().to_string(), "digits").unwrap();
+    let runs = project.runs().unwrap();
+    assert_eq!(runs.len(), 4);
+    for run in runs {
+        assert_eq!(run.unwrap().status, Status::Completed);
+    }
+}
+
+#[test]
+fn the_embeddings_of_all_epochs_share_one_projection() {
+    let root = tempfile::tempdir().unwrap();
+    stdout(&run(root.path(), &["--epochs", "2"]));
+    let run = open(root.path());
+    let rows = run
+        .metrics("default")
+        .columns(&["embedding"])
+        .read()
+        .unwrap();
+    let embeddings = emberlens::table::embedding(&rows, "embedding").unwrap();
+    assert_eq!(embeddings.dim(), (2 * (TRAIN + VALID) as usize, 64));
+    let folder = run.location().join("projections/embedding-pca");
+    let table = emberlens::table::DeltaTable::open(folder).unwrap();
+    assert_eq!(
+        table.snapshot().unwrap().row_count().unwrap(),
+        2 * (TRAIN + VALID)
+    );
+}
+
+#[test]
+fn a_second_run_of_the_same_data_shares_the_table_and_gets_its_own_name() {
+    let root = tempfile::tempdir().unwrap();
+    stdout(&run(root.path(), &["--epochs", "1"]));
+    stdout(&run(root.path(), &["--epochs", "1"]));
+    let project = Project::open(&root.path().display().to_string(), "digits").unwrap();
+    let runs = project.runs().unwrap();
+    let names: Vec<_> = runs
+        .iter()
+        .map(|run| run.as_ref().unwrap().name.clone())
+        .collect();
+    assert_eq!(names, ["cnn-2", "cnn"]);
+    assert_eq!(project.tables().list_folders().unwrap().len(), 2);
+}
+
+#[test]
+fn mnist_files_are_read_from_a_folder() {
+    let Ok(folder) = std::env::var("EMBERLENS_TEST_DATA") else {
+        println!("skipped: EMBERLENS_TEST_DATA names no folder");
+        return;
+    };
+    let splits = data::Splits::mnist(&Path::new(&folder).join("mnist"), 7).unwrap();
+    assert_eq!(splits.train.len() + splits.valid.len(), 10_000);
+    assert_eq!(splits.side, 28);
+}
+
+#[test]
+fn wrong_arguments_are_told_with_the_way_out() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below_a_file = file.join("root").display().to_string();
+    for (arguments, code, message) in [
+        (&["--epochs", "0"][..], 2, "1 or more"),
+        (&["--label-noise", "1.5"], 2, "between 0 and 1"),
+        (&["--learning-rate", "-1"], 2, "positive"),
+        (&["--data", "cifar"], 2, "digits, mnist"),
+        (&["--path", "."], 1, "--path belongs to --data mnist"),
+        (
+            &["--data", "mnist", "--path", "nowhere"],
+            1,
+            "no folder nowhere",
+        ),
+        (
+            &["--data", "mnist", "--path", "."],
+            1,
+            "train-images-idx3-ubyte",
+        ),
+        #[cfg(not(feature = "mnist-download"))]
+        (&["--data", "mnist"], 1, "--features mnist-download"),
+        (&["--root", &below_a_file], 1, "is its root a folder?"),
+    ] {
+        let mut command = Command::new(example());
+        let output = command
+            .args(arguments)
+            .current_dir(root.path())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        assert!(error.contains(message), "{arguments:?}: {error}");
+        assert!(!error.contains("panicked"), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_training_that_diverges_fails_with_the_reason_and_keeps_its_rows() {
+    let root = tempfile::tempdir().unwrap();
+    let output = run(root.path(), &["--epochs", "1", "--learning-rate", "1e9"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("NaN") && error.contains("what was collected is in"),
+        "{error}"
+    );
+    let run = open(root.path());
+    assert!(
+        matches!(run.status(), Status::Failed(_)),
+        "{}",
+        run.status()
+    );
+    assert_eq!(
+        run.metrics("default").read().unwrap().num_rows() as u64,
+        TRAIN + VALID
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_an_interrupted_run_with_its_complete_passes() {
+    let root = tempfile::tempdir().unwrap();
+    let mut child = Command::new(example())
+        .args([
+            "--root",
+            &root.path().display().to_string(),
+            "--epochs",
+            "100000",
+        ])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    let collected = || {
+        let project = Project::open(&root.path().display().to_string(), "digits").unwrap();
+        project
+            .open_run("cnn")
+            .is_ok_and(|run| run.passes("default").len() >= 2)
+    };
+    while !collected() {
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "nothing was collected"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(signalled.success());
+    child.wait().unwrap();
+    let run = open(root.path());
+    assert!(
+        matches!(run.status(), Status::Interrupted(_)),
+        "{}",
+        run.status()
+    );
+    for pass in run.passes("default") {
+        let rows = run.metrics("default").split(&pass.split).epoch(pass.epoch);
+        assert_eq!(rows.read().unwrap().num_rows() as u64, pass.rows);
+    }
+}
