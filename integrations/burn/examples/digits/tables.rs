@@ -1,0 +1,77 @@
+//! The samples as versioned tables with images, labels and what was planted.
+
+use std::io::Cursor;
+
+use emberlens::ErrorKind;
+use emberlens::run::Project;
+use emberlens::table::{Column, Columns, ImageStorage, Role, Table};
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+use crate::Failure;
+use crate::data::{CLASSES, Sample};
+
+/// The table of this name: created, or the one that an earlier run of the same data created.
+pub fn open_or_create(
+    project: &Project,
+    name: &str,
+    samples: &[Sample],
+    side: usize,
+) -> Result<Table, Failure> {
+    let found = match project.table(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            match project.create_table(name, columns(samples, side)?) {
+                Ok(table) => return Ok(table),
+                // Another run of this program, started at the same time, was faster.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => project.table(name),
+                Err(error) => Err(error),
+            }
+        }
+        found => found,
+    };
+    match found {
+        Ok(table) if holds(&table, samples)? => Ok(table),
+        Ok(table) => Err(format!(
+            "table `{name}` holds other data; delete it or use another --root ({})",
+            table.url()
+        )
+        .into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn holds(table: &Table, samples: &[Sample]) -> Result<bool, Failure> {
+    let labels: Vec<i32> = samples
+        .iter()
+        .map(|sample| i32::from(sample.label))
+        .collect();
+    Ok(table.column::<i32>("label")? == labels)
+}
+
+fn columns(samples: &[Sample], side: usize) -> Result<Columns, Failure> {
+    let images = samples
+        .iter()
+        .map(|sample| png(sample, side))
+        .collect::<Result<Vec<_>, _>>()?;
+    let classes = |of: fn(&Sample) -> u8| {
+        let labels: Vec<i32> = samples.iter().map(|sample| i32::from(of(sample))).collect();
+        Column::from(labels).role(Role::category(CLASSES))
+    };
+    let planted: Vec<bool> = samples.iter().map(Sample::planted).collect();
+    Ok(Columns::new()
+        .with(
+            "image",
+            Column::from(images).role(Role::Image {
+                storage: ImageStorage::Bytes,
+            }),
+        )
+        .with("label", classes(|sample| sample.label))
+        .with("true_label", classes(|sample| sample.true_label))
+        .with("planted", planted))
+}
+
+fn png(sample: &Sample, side: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Cursor::new(Vec::new());
+    let edge = u32::try_from(side)?;
+    PngEncoder::new(&mut bytes).write_image(&sample.pixels, edge, edge, ExtendedColorType::L8)?;
+    Ok(bytes.into_inner())
+}
