@@ -205,10 +205,12 @@ pub enum Error {
     },
 
     /// Stopped on request.
-    #[error("interrupted during {during}; rows flushed before are kept")]
+    #[error("interrupted during {during}; {kept}")]
     Interrupted {
         /// What was going on.
         during: String,
+        /// What became of the work done so far.
+        kept: &'static str,
     },
 
     /// Several things are wrong at once.

@@ -75,9 +75,11 @@ pub mod run;
 pub mod storage;
 pub mod table;
 
+mod cancel;
 mod error;
 mod progress;
 
+pub use cancel::CancelFlag;
 pub use error::{BoxError, Error, ErrorKind, Result};
 
 /// The code in the readme compiles and runs.

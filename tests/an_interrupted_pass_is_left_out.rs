@@ -4,10 +4,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use emberlens::CancelFlag;
 use emberlens::callback::{
     Callback, Callbacks, Collectors, Flow, Join, MetricsCollection, TrainingContext,
 };
-use emberlens::collect::{CancelFlag, Loader, collect_metrics};
+use emberlens::collect::{Loader, collect_metrics};
 use emberlens::run::{Project, Run, Status};
 use emberlens::table::{Columns, DeltaTable};
 use emberlens::{Error, ErrorKind};

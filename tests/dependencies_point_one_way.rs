@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Floors from the bottom; rooms of one floor do not know each other.
 const FLOORS: [&[&str]; 7] = [
     &["error"],
-    &["progress"],
+    &["cancel", "progress"],
     &["storage", "reduce"],
     &["table"],
     &["run", "metrics"],

@@ -197,6 +197,7 @@ fn an_interruption_stops_under_either_policy_and_is_no_failure() {
         let interrupted = || {
             Err(Error::Interrupted {
                 during: "a pass".into(),
+                kept: "rows flushed before are kept",
             })
         };
         let log = Log::default();

@@ -8,7 +8,7 @@ use emberlens::run::{Project, RunInfo, RunReader};
 use serde_json::{Value, json};
 
 use crate::find::{Found, Place};
-use crate::print::{Report, Table, clean, number, time};
+use crate::print::{Report, Table, clean, number, shortened, time};
 use crate::series::{as_json, last_values, short_name};
 
 /// Most scalars that a line shows.
@@ -136,11 +136,11 @@ fn line(project: &Project, info: &RunInfo, notes: &mut Vec<String>) -> (Vec<Stri
         })
         .collect();
     let row = vec![
-        info.name.clone(),
+        shortened(&info.name),
         info.status.name().to_owned(),
         time(info.created_us),
         epochs.to_string(),
-        streams.join(", "),
+        shortened(&streams.join(", ")),
         info.id.clone(),
         shown.join(", "),
     ];

@@ -128,6 +128,15 @@ impl Table {
     }
 }
 
+/// A name for a list: long ones end in an ellipsis, so that one of them does not widen all lines.
+pub fn shortened(name: &str) -> String {
+    const LONGEST: usize = 48;
+    match name.char_indices().nth(LONGEST) {
+        None => name.to_owned(),
+        Some(_) => name.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
+}
+
 /// A number for people: about five digits, whole numbers without a fraction.
 pub fn number(value: f64) -> String {
     let size = value.abs();

@@ -80,7 +80,7 @@ impl Top {
             ">#".to_owned(),
             ">example_id".into(),
             "split".into(),
-            format!(">{}", self.by),
+            format!(">{}", ranked.column),
         ];
         headers.push(if self.mean {
             ">epochs".into()
@@ -114,7 +114,7 @@ impl Top {
             clean(run),
             shown.len(),
             ranked.ranking.samples.len(),
-            clean(&self.by),
+            clean(&ranked.column),
             clean(&ranked.stream),
             table.render(2)
         )
@@ -145,7 +145,7 @@ impl Top {
         json!({
             "run": run,
             "stream": ranked.stream,
-            "by": self.by,
+            "by": ranked.column,
             "mean": self.mean,
             "order": if self.lowest { "lowest" } else { "highest" },
             "passes": passes,

@@ -9,10 +9,9 @@ use serde_json::Value;
 use super::Schedule;
 use super::splits::{Collectors, DatasetSplit, Join, SplitPass};
 use super::training::State;
+use crate::CancelFlag;
 use crate::Result;
-use crate::collect::{
-    CancelFlag, Collate, Loader, MapDataset, ModelPredictor, Progress, Silent, Target,
-};
+use crate::collect::{Collate, Loader, MapDataset, ModelPredictor, Progress, Silent, Target};
 use crate::run::{IfExists, Project, Run, to_json};
 
 /// The split that [`MetricsCollection::validation_only`] leaves out, unless renamed.

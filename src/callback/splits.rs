@@ -1,8 +1,9 @@
 //! The splits that a training collects: a dataset with what is needed to run a model on it.
 
+use crate::CancelFlag;
 use crate::Result;
 use crate::collect::{
-    BoxCollector, CancelFlag, Collate, Loader, MapDataset, ModelPredictor, PassReport, Progress,
+    BoxCollector, Collate, Loader, MapDataset, ModelPredictor, PassReport, Progress,
     collect_metrics,
 };
 use crate::metrics::MetricsCollector;

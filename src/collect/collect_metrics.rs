@@ -1,6 +1,5 @@
 //! The builder that collects per-sample metrics of a dataset in one pass.
 
-use super::cancel::CancelFlag;
 use super::collate::{Collate, Items};
 use super::constant::Constant;
 use super::dataset::{MapDataset, Transformed};
@@ -12,6 +11,7 @@ use super::preprocess::NoPredictor;
 use super::report::PassReport;
 use super::settings::Settings;
 use super::target::{Origin, Target, end_run};
+use crate::CancelFlag;
 use crate::Result;
 use crate::metrics::MetricsCollector;
 use crate::progress::Progress;

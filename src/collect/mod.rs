@@ -1,6 +1,5 @@
 //! Collection: one inference pass over a dataset that writes per-sample metrics to a run.
 
-mod cancel;
 mod collate;
 mod collect_metrics;
 mod constant;
@@ -19,7 +18,6 @@ pub(crate) use guard::guarded;
 pub(crate) use target::{Origin, Target, end_run};
 
 pub use crate::progress::{Progress, Silent};
-pub use cancel::CancelFlag;
 pub use collate::{Collate, Items};
 pub use collect_metrics::{CollectMetrics, NoCollectors, collect_metrics};
 pub use constant::Constant;

@@ -228,6 +228,7 @@ impl<'a> Pass<'a> {
         }
         Err(Error::Interrupted {
             during: format!("the pass over {}, after {} rows", self.label(), self.rows),
+            kept: "rows flushed before are kept",
         })
     }
 

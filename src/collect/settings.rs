@@ -1,8 +1,8 @@
 //! What a pass is asked to do, and the one check that finds everything wrong with it.
 
-use super::cancel::CancelFlag;
 use super::constant::Constant;
 use super::loader::{Loader, Selection};
+use crate::CancelFlag;
 use crate::progress::{Progress, Silent};
 use crate::run::KEYS;
 use crate::table::Table;

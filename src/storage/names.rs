@@ -12,13 +12,13 @@ pub const MAX_SLUG: usize = 80;
 /// FNV-1a hash appended: different names keep different slugs.
 ///
 /// # Errors
-/// `Invalid` for a name that is empty or blank.
+/// `Invalid` for a name that is empty, blank, or holds control characters.
 ///
 /// ```
 /// use emberlens::storage::names::slug;
 /// assert_eq!(slug("ResNet 18 (lr=0.1)").unwrap(), "resnet-18-lr-0.1");
 /// assert_eq!(slug("../x").unwrap(), "x");
-/// assert!(slug("  ").is_err());
+/// assert!(slug("  ").is_err() && slug("a\nb").is_err());
 /// ```
 pub fn slug(name: &str) -> Result<String> {
     if name.trim().is_empty() {
@@ -27,6 +27,14 @@ pub fn slug(name: &str) -> Result<String> {
             format!("{name:?}"),
             "it is empty",
             "give a name with at least one visible character",
+        ));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "name",
+            format!("{name:?}"),
+            "it holds control characters",
+            "give a name of visible characters",
         ));
     }
     let mut slug = String::with_capacity(name.len());

@@ -8,7 +8,8 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::convert::{convert, is_refused, refused_type, stored_name, stored_type};
+use super::columns::check_column_name;
+use super::convert::{convert, refused_type, stored_type};
 use super::schema::{self, Role};
 use super::values::Place;
 use crate::{Error, Result};
@@ -55,19 +56,7 @@ pub(super) fn stored_schema(schema: &Schema, place: &str) -> Result<SchemaRef> {
 }
 
 fn check_name(name: &str, known: &[Field], place: &str) -> Result<()> {
-    if name.trim().is_empty() || name.contains(is_refused) {
-        let reason = "a column name is not empty and holds no space, control character or ,;{}()=";
-        let hint = match stored_name(name) {
-            clean if clean.is_empty() => "name it".to_owned(),
-            clean => format!("call it `{clean}`"),
-        };
-        return Err(Error::invalid(
-            "column name",
-            format!("{name:?}"),
-            reason,
-            hint,
-        ));
-    }
+    check_column_name(name)?;
     if known
         .iter()
         .any(|field| field.name().to_lowercase() == name.to_lowercase())

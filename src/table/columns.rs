@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
-    ListArray, RecordBatch, StringArray,
+    ListArray, NullArray, RecordBatch, StringArray,
 };
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
 use ndarray::ArrayView2;
 
+use super::convert::{is_refused, stored_name};
 use super::schema::{self, Role};
 use crate::{Error, Result};
 
@@ -38,9 +39,18 @@ impl Column {
     /// An embedding column.
     ///
     /// # Shapes and units
-    /// `rows` `[batch, width]`; every later batch of the stream must have the same width.
+    /// `rows` `[batch, width]`; every later batch of the stream must have the same width. One batch
+    /// holds fewer than 2^31 values; [`Columns::into_batch`] refuses a larger one.
     pub fn embedding(rows: ArrayView2<'_, f32>) -> Self {
         let width = rows.ncols();
+        let role = Some(Role::Embedding { width });
+        if exceeds_list_offsets(rows.nrows(), width) {
+            // The values are left out: what is refused needs no copy of them.
+            return Self {
+                values: Arc::new(NullArray::new(rows.nrows())),
+                role,
+            };
+        }
         let item = Arc::new(Field::new("element", DataType::Float32, true));
         let values = match rows.as_slice() {
             Some(values) => Float32Array::from(values.to_vec()),
@@ -50,7 +60,7 @@ impl Column {
         let lists = ListArray::new(item, offsets, Arc::new(values), None);
         Self {
             values: Arc::new(lists),
-            role: Some(Role::Embedding { width }),
+            role,
         }
     }
 
@@ -175,7 +185,7 @@ impl Columns {
     /// Checks names, lengths and types and makes an Arrow batch; `place` is named in errors.
     ///
     /// # Errors
-    /// `Invalid` for an empty or repeated name, columns that differ in length, or a type that
+    /// `Invalid` for a name that is empty, repeated or not allowed in Delta tables, columns that differ in length, or a type that
     /// Delta tables do not have (unsigned integers, dictionaries, ...).
     pub fn into_batch(self, place: &str) -> Result<RecordBatch> {
         let rows = self.rows().unwrap_or(0);
@@ -214,15 +224,30 @@ impl Columns {
     }
 }
 
-fn check_column(name: &str, column: &Column, rows: usize, place: &str) -> Result<()> {
-    if name.trim().is_empty() {
-        return Err(Error::invalid(
-            "column name",
-            format!("{name:?}"),
-            "a column needs a name",
-            "name it",
-        ));
+/// Refuses names that Delta tables do not have.
+pub(super) fn check_column_name(name: &str) -> Result<()> {
+    if !name.trim().is_empty() && !name.contains(is_refused) {
+        return Ok(());
     }
+    Err(Error::invalid(
+        "column name",
+        format!("{name:?}"),
+        "a column name is not empty and holds no space, control character or ,;{}()=",
+        match stored_name(name) {
+            clean if clean.is_empty() => "name it".to_owned(),
+            clean => format!("call it `{clean}`"),
+        },
+    ))
+}
+
+/// Whether the lists of an embedding column end beyond Arrow's 32-bit offsets.
+fn exceeds_list_offsets(rows: usize, width: usize) -> bool {
+    rows.checked_mul(width)
+        .is_none_or(|values| i32::try_from(values).is_err())
+}
+
+fn check_column(name: &str, column: &Column, rows: usize, place: &str) -> Result<()> {
+    check_column_name(name)?;
     if column.len() != rows {
         return Err(Error::Shape {
             column: name.to_owned(),
@@ -230,6 +255,16 @@ fn check_column(name: &str, column: &Column, rows: usize, place: &str) -> Result
             found: column.len(),
             place: place.to_owned(),
         });
+    }
+    if let Some(Role::Embedding { width }) = column.role
+        && exceeds_list_offsets(rows, width)
+    {
+        return Err(Error::invalid(
+            format!("column `{name}`"),
+            format!("{rows} x {width} values"),
+            format!("one batch of embeddings holds fewer than 2^31 values ({place})"),
+            "pass fewer rows at a time",
+        ));
     }
     if !storable(column.values.data_type()) {
         return Err(Error::Schema {
@@ -275,6 +310,30 @@ mod tests {
         let column = Column::embedding(arr2(&[[1.0_f32, 2.0, 3.0], [4.0, 5.0, 6.0]]).view());
         assert_eq!(column.get_role(), Some(&Role::Embedding { width: 3 }));
         assert_eq!(column.len(), 2);
+    }
+
+    #[test]
+    fn a_batch_of_embeddings_beyond_list_offsets_is_refused_without_a_copy_of_it() {
+        // One value seen 2^32 times: a copy would take 16 GiB.
+        let one = ndarray::arr2(&[[1.0_f32]]);
+        let huge = one.broadcast((1 << 16, 1 << 16)).unwrap();
+        let error = Columns::new()
+            .with("embedding", Column::embedding(huge))
+            .into_batch("collector `x`")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("65536 x 65536"), "{error}");
+        assert!(error.contains("fewer rows at a time"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_tables_do_not_have_is_refused_with_one_that_they_have() {
+        for (name, hint) in [("my loss", "my_loss"), ("a\nb", "a_b"), (" ", "name it")] {
+            let columns = Columns::new().with(name, vec![0.0_f32]);
+            let error = columns.into_batch("x").unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+            assert!(error.to_string().contains(hint), "{error}");
+        }
     }
 
     #[test]

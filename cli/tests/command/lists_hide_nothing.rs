@@ -30,6 +30,22 @@ fn every_run_of_every_project_is_listed() {
 }
 
 #[test]
+fn a_long_name_is_shortened_for_people_and_whole_for_programs() {
+    let example = Example::new();
+    let name = "x".repeat(300);
+    let root = example.root().display().to_string();
+    let project = Project::open(&root, "digits").unwrap();
+    project.run(&name).start().unwrap().complete().unwrap();
+    let text = example.text(&["ls", "--project", "digits"]);
+    assert!(
+        text.contains("x…") && !text.contains(&"x".repeat(90)),
+        "{text}"
+    );
+    let list = example.json(&["ls", "--project", "digits"]);
+    assert_eq!(list["projects"][0]["runs"][0]["name"], name.as_str());
+}
+
+#[test]
 fn a_damaged_run_is_listed_by_its_folder_beside_the_others() {
     let example = Example::new();
     let damaged = example.root().join("digits/runs/broken-1/run");

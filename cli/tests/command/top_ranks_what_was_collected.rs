@@ -92,6 +92,13 @@ fn ties_are_broken_by_example_id_and_n_limits_the_list() {
 }
 
 #[test]
+fn the_column_is_found_whatever_its_case() {
+    let example = Example::new();
+    let top = |by: &str| example.json(&["top", "cnn", "--by", by, "--split", "train"]);
+    assert_eq!(top("LOSS"), top("loss"));
+}
+
+#[test]
 fn names_of_classes_stand_in_the_text() {
     let text = Example::new().text(&["top", "cnn", "--by", "loss", "--split", "train"]);
     let first = text.lines().nth(2).unwrap();

@@ -2,9 +2,9 @@
 
 use burn::module::Module;
 use burn::train::InferenceStep;
+use emberlens::CancelFlag;
 use emberlens::Result;
 use emberlens::callback::{Callbacks, Collectors};
-use emberlens::collect::CancelFlag;
 use emberlens::run::{Run, active};
 
 use crate::lens::{Input, Lens, Output};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use burn::train::Interrupter;
-use emberlens::collect::CancelFlag;
+use emberlens::CancelFlag;
 
 /// Exit status of a process that ended by Ctrl-C, as shells report it.
 const EXIT_INTERRUPTED: i32 = 130;

@@ -10,7 +10,7 @@ use burn::train::{
     InferenceStep, Interruption, Learner, LearnerModel, LearningResult, SupervisedTraining,
     TrainStep,
 };
-use emberlens::collect::CancelFlag;
+use emberlens::CancelFlag;
 use emberlens::run::Run;
 use emberlens::{Error, ErrorKind, Result};
 
@@ -42,6 +42,9 @@ where
 
     /// Makes a training tell this lens of its epochs and aggregates.
     ///
+    /// The training is then launched by [`Lens::launch`]; Burn's own `launch` stops at its first
+    /// step with an error that says so, since nothing would be collected.
+    ///
     /// `metric_logger` keeps working as the program's own; use this where it is not Burn's
     /// [`FileMetricLogger`].
     pub fn watch(
@@ -49,6 +52,7 @@ where
         training: SupervisedTraining<Tracked<M>>,
         metric_logger: impl MetricLogger + 'static,
     ) -> SupervisedTraining<Tracked<M>> {
+        self.session.prepare(training.interrupter());
         let board = &self.session.board;
         let own = self
             .progress_logger

@@ -32,46 +32,69 @@ pub(crate) type MakeCollector<M> = fn(OutputOptions) -> SharedCollector<Input<M>
 /// training ([`WithLens`](crate::WithLens)), [tracks](Lens::track) the model, and
 /// [launches](Lens::launch) through it. Everything else keeps its place and its result.
 ///
-/// ```no_run
-/// # use burn::prelude::*;
+/// ```
+/// # use std::sync::Arc;
 /// # use burn::data::{dataloader::{DataLoaderBuilder, batcher::Batcher}, dataset::InMemDataset};
-/// # use burn::optim::{GradientsParams, SgdConfig};
-/// # use burn::train::*;
 /// # use burn::nn::{Linear, LinearConfig, loss::CrossEntropyLossConfig};
+/// # use burn::optim::SgdConfig;
+/// # use burn::prelude::*;
+/// # use burn::train::*;
 /// # #[derive(Module, Debug)] struct Net { layer: Linear }
 /// # #[derive(Clone, Debug)] struct Batch { x: Tensor<2>, y: Tensor<1, Int> }
 /// # #[derive(Clone)] struct ToBatch;
 /// # impl Batcher<(f32, i64), Batch> for ToBatch {
-/// #     fn batch(&self, items: Vec<(f32, i64)>, device: &Device) -> Batch { todo!() }
+/// #     fn batch(&self, items: Vec<(f32, i64)>, device: &Device) -> Batch {
+/// #         let (x, y): (Vec<f32>, Vec<i64>) = items.into_iter().unzip();
+/// #         let rows = x.len();
+/// #         Batch {
+/// #             x: Tensor::from_data(TensorData::new(x, [rows, 1]), device),
+/// #             y: Tensor::from_data(TensorData::new(y, [rows]), device),
+/// #         }
+/// #     }
 /// # }
 /// # impl Net {
-/// #     fn forward(&self, batch: Batch) -> ClassificationOutput { todo!() }
+/// #     fn forward(&self, batch: Batch) -> ClassificationOutput {
+/// #         let logits = self.layer.forward(batch.x);
+/// #         let loss = CrossEntropyLossConfig::new().init(&logits.device());
+/// #         let loss = loss.forward(logits.clone(), batch.y.clone());
+/// #         ClassificationOutput::new(loss, logits, batch.y)
+/// #     }
 /// # }
 /// # impl TrainStep for Net {
 /// #     type Input = Batch; type Output = ClassificationOutput;
-/// #     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> { todo!() }
+/// #     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
+/// #         let output = self.forward(batch);
+/// #         TrainOutput::new(self, output.loss.backward(), output)
+/// #     }
 /// # }
 /// # impl InferenceStep for Net {
 /// #     type Input = Batch; type Output = ClassificationOutput;
 /// #     fn step(&self, batch: Batch) -> ClassificationOutput { self.forward(batch) }
 /// # }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (train_set, valid_set) = (std::sync::Arc::new(InMemDataset::new(vec![])), std::sync::Arc::new(InMemDataset::new(vec![])));
+/// # let folder = tempfile::tempdir()?;
+/// # let artifacts = folder.path().join("artifacts");
+/// # let runs = folder.path().join("runs");
+/// # let project = emberlens::run::Project::open(&runs.to_string_lossy(), "signs")?;
+/// # let numbers = (-8..8).map(|x| (x as f32, i64::from(x >= 0))).collect();
+/// # let train_set = Arc::new(InMemDataset::new(numbers));
+/// # let valid_set = Arc::new(InMemDataset::new(vec![(-3.5, 0), (2.5, 1)]));
 /// # let train_loader = DataLoaderBuilder::new(ToBatch).batch_size(8).build(train_set.clone());
 /// # let valid_loader = DataLoaderBuilder::new(ToBatch).batch_size(8).build(valid_set.clone());
-/// # let model: Net = todo!();
+/// # let model = Net { layer: LinearConfig::new(1, 2).init(&Device::flex().autodiff()) };
 /// # let optimiser = SgdConfig::new().init();
 /// # let rate = 0.1;
 /// # let batcher = ToBatch;
 /// use emberlens_burn::{Lens, WithLens};
 ///
-/// let lens = Lens::new("digits", batcher, train_set, valid_set)?;
-/// let training = SupervisedTraining::new("artifacts", train_loader, valid_loader)
-///     .with_lens(&lens, "artifacts")
+/// let lens = Lens::in_project(&project, batcher, train_set, valid_set); // or Lens::new("signs", ..)
+/// let training = SupervisedTraining::new(&artifacts, train_loader, valid_loader)
+///     .with_lens(&lens, &artifacts)
+///     # .with_application_logger(None)
 ///     .num_epochs(4);
 /// let learner = Learner::new(lens.track(model), optimiser, rate);
 /// let trained = lens.launch(training, learner)?;
-/// println!("{}", trained.run.url());
+/// assert_eq!(trained.run.reader()?.passes("default").len(), 8); // 2 splits at 4 epochs
 /// # Ok(())
 /// # }
 /// ```

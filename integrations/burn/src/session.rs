@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
+use burn::data::dataset::DatasetError;
 use burn::module::Module;
 use burn::train::Interrupter;
 use emberlens::Error;
@@ -42,6 +43,8 @@ pub(crate) struct Session<M> {
     /// The bits of the last base learning rate; NaN when there was none.
     learning_rate: AtomicU64,
     interrupter: OnceLock<Interrupter>,
+    /// Trainings that were prepared for this lens, until it launches one.
+    prepared: Mutex<Vec<Interrupter>>,
     script: Mutex<Option<Script<M>>>,
 }
 
@@ -82,6 +85,7 @@ impl<M> Session<M> {
             trained: Mutex::default(),
             learning_rate: AtomicU64::new(f64::NAN.to_bits()),
             interrupter: OnceLock::new(),
+            prepared: Mutex::default(),
             script: Mutex::new(None),
         }
     }
@@ -102,6 +106,27 @@ impl<M> Session<M> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn prepared(&self) -> MutexGuard<'_, Vec<Interrupter>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A training tells this session of its epochs; it has not begun.
+    pub(crate) fn prepare(&self, interrupter: Interrupter) {
+        self.prepared().push(interrupter);
+    }
+
+    /// Stops trainings that began without a launch: nothing of them would be collected.
+    fn refuse_unlaunched(&self) {
+        for interrupter in self.prepared().drain(..) {
+            interrupter.fail(DatasetError::new(Error::invalid(
+                "training",
+                "launched without its lens",
+                "nothing of it would be collected",
+                "call `lens.launch(training, learner)` instead of `training.launch(learner)`",
+            )));
+        }
+    }
+
     fn should_stop(&self) -> bool {
         self.interrupter.get().is_some_and(Interrupter::should_stop)
     }
@@ -117,6 +142,7 @@ impl<M: Module + 'static> Session<M> {
     pub(crate) fn begin(&self, teller: Teller<M>, plan: Plan) {
         // A session is launched once: the lens is consumed by it.
         let _ = self.interrupter.set(teller.interrupter.clone());
+        self.prepared().clear();
         *self.script() = Some(Script {
             relay: Relay::new(teller),
             plan,
@@ -273,6 +299,8 @@ impl<M: Module + 'static> Watch<M> for Session<M> {
             {
                 self.end_epoch(script);
             }
+        } else {
+            self.refuse_unlaunched();
         }
     }
 

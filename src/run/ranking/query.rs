@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_schema::Schema;
+
 use super::ranker::LABEL;
 use super::{Order, Ranker, Ranking, labels};
 use crate::run::{Metrics, PassRecord, RunReader};
@@ -50,6 +52,8 @@ pub struct RankBy {
 
 impl RankBy {
     /// Highest values of a column first, at the latest epoch, over all splits.
+    ///
+    /// The column is found whatever the case of its letters: no two of a stream differ in case only.
     pub fn column(column: impl Into<String>) -> Self {
         Self {
             column: column.into(),
@@ -91,6 +95,8 @@ impl RankBy {
 pub struct RankedRun {
     /// The stream.
     pub stream: String,
+    /// The column ranked by, as the stream spells it.
+    pub column: String,
     /// The passes whose rows were ranked.
     pub passes: Vec<PassRecord>,
     /// The ranking.
@@ -114,8 +120,9 @@ impl RunReader {
     pub fn rank(&self, by: &RankBy) -> Result<RankedRun> {
         let stream = self.ranked_stream(by)?;
         let passes = self.ranked_passes(by, &stream)?;
-        let mut ranker = Ranker::by(&by.column);
         let schema = self.metrics(&stream).batches()?.schema().clone();
+        let column = spelled(&schema, &by.column).unwrap_or(&by.column);
+        let mut ranker = Ranker::by(column);
         let columns = ranker.columns(&schema)?;
         let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -136,6 +143,7 @@ impl RunReader {
         };
         Ok(RankedRun {
             stream,
+            column: column.to_owned(),
             passes,
             ranking,
             label_error,
@@ -149,13 +157,14 @@ impl RunReader {
         let (mut having, mut available) = (Vec::new(), Vec::new());
         for stream in self.streams() {
             let batches = self.metrics(&stream).batches()?;
-            let fields = batches.schema().fields();
+            let schema = batches.schema();
             available.extend(
-                fields
+                schema
+                    .fields()
                     .iter()
                     .map(|field| format!("{stream}.{}", field.name())),
             );
-            if fields.iter().any(|field| *field.name() == by.column) {
+            if spelled(schema, &by.column).is_some() {
                 having.push(stream);
             }
         }
@@ -247,6 +256,12 @@ impl RunReader {
             place: self.url(),
         }
     }
+}
+
+/// The name of a column as the schema spells it.
+fn spelled<'a>(schema: &'a Schema, column: &str) -> Option<&'a str> {
+    let mut names = schema.fields().iter().map(|field| field.name().as_str());
+    names.find(|name| name.eq_ignore_ascii_case(column))
 }
 
 fn of_split<'a>(query: Metrics<'a>, by: &RankBy) -> Metrics<'a> {

@@ -9,19 +9,34 @@ use arrow_array::RecordBatch;
 use crate::run::WrittenInfo;
 use crate::{Error, ErrorKind, Result};
 
+/// Bytes of rows that the thread is woken for: small batches are encoded many at a time, which is
+/// cheaper, and the caller is disturbed less.
+const WORTHWHILE_BYTES: usize = 256 << 10;
+
+/// How long less than that may wait for more.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// What the writer thread is told.
 #[derive(Debug)]
 pub(super) enum Message {
-    Batch(RecordBatch),
+    /// Batches in the order they came; at least one.
+    Rows(Vec<RecordBatch>),
     /// Commit everything before this and answer.
     Flush,
     /// As `Flush`, then end.
     Finish,
 }
 
+#[derive(Debug)]
+enum Waiting {
+    Batch { rows: RecordBatch, bytes: usize },
+    Flush,
+    Finish,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Message>,
+    waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Flushes asked for and answered.
     asked: u64,
@@ -62,20 +77,26 @@ impl Queue {
             state = self.wait(state);
         }
         self.check(&state)?;
+        let was_worthwhile = state.bytes >= WORTHWHILE_BYTES;
         state.bytes += bytes;
-        state.waiting.push_back(Message::Batch(batch));
-        self.work.notify_one();
+        state
+            .waiting
+            .push_back(Waiting::Batch { rows: batch, bytes });
+        // The first batch starts the thread's patience, the worthwhile one ends it.
+        if state.waiting.len() == 1 || (!was_worthwhile && state.bytes >= WORTHWHILE_BYTES) {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
     /// Waits until everything queued so far is committed.
     pub(super) fn flush(&self) -> Result<()> {
-        self.ask(Message::Flush)
+        self.ask(Waiting::Flush)
     }
 
     /// As `flush`, and ends the thread.
     pub(super) fn finish(&self) -> Result<()> {
-        self.ask(Message::Finish)
+        self.ask(Waiting::Finish)
     }
 
     /// The files committed so far.
@@ -83,7 +104,7 @@ impl Queue {
         self.lock().written.clone()
     }
 
-    fn ask(&self, message: Message) -> Result<()> {
+    fn ask(&self, message: Waiting) -> Result<()> {
         let mut state = self.lock();
         self.check(&state)?;
         state.asked += 1;
@@ -101,20 +122,28 @@ impl Queue {
     }
 
     /// The next message, or `None` when `timeout` passed without one.
+    ///
+    /// Rows come as soon as they are worthwhile, somebody waits for them, or they waited long enough.
     pub(super) fn next(&self, timeout: Duration) -> Option<Message> {
-        let until = Instant::now() + timeout;
+        let mut until = Instant::now() + timeout;
         let mut state = self.lock();
+        let mut lingers = false;
         loop {
-            if let Some(message) = state.waiting.pop_front() {
-                if let Message::Batch(batch) = &message {
-                    state.bytes -= size_of_rows(batch);
-                    self.news.notify_all();
-                }
-                return Some(message);
-            }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
+            match state.waiting.front() {
+                None if left.is_zero() => return None,
+                None => {}
+                Some(Waiting::Batch { .. }) if !lingers && !state.is_pressing() => {
+                    lingers = true;
+                    until = Instant::now() + LINGER;
+                    continue;
+                }
+                Some(Waiting::Batch { .. }) if !state.is_pressing() && !left.is_zero() => {}
+                Some(_) => {
+                    let message = state.take();
+                    self.news.notify_all();
+                    return message;
+                }
             }
             state = self
                 .work
@@ -180,6 +209,36 @@ impl Queue {
     /// The state is consistent between any two statements, so a poisoned lock is still good.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether the rows shall be written now: enough of them, or a flush behind them.
+    fn is_pressing(&self) -> bool {
+        self.bytes >= WORTHWHILE_BYTES
+            || !matches!(self.waiting.back(), Some(Waiting::Batch { .. }))
+    }
+
+    /// The first message; batches up to the worthwhile amount are one.
+    fn take(&mut self) -> Option<Message> {
+        let mut batches = Vec::new();
+        let mut taken = 0;
+        while taken < WORTHWHILE_BYTES
+            && let Some(Waiting::Batch { .. }) = self.waiting.front()
+            && let Some(Waiting::Batch { rows, bytes }) = self.waiting.pop_front()
+        {
+            taken += bytes;
+            batches.push(rows);
+        }
+        self.bytes -= taken;
+        match batches.is_empty() {
+            false => Some(Message::Rows(batches)),
+            true => match self.waiting.pop_front()? {
+                Waiting::Batch { rows, .. } => Some(Message::Rows(vec![rows])),
+                Waiting::Flush => Some(Message::Flush),
+                Waiting::Finish => Some(Message::Finish),
+            },
+        }
     }
 }
 
@@ -249,18 +308,53 @@ mod tests {
         let limit = 3 * 10 * ROW_BYTES;
         let queue = queue(limit);
         let (pushed, thread) = pushing(&queue, 20);
-        for taken in 0..20 {
+        let mut taken = 0;
+        while taken < 20 {
             let room = (taken + 3).min(20);
             until(|| pushed.load(Ordering::SeqCst) == room);
             // Time for a push that would not wait.
             std::thread::sleep(Duration::from_millis(2));
             assert_eq!(pushed.load(Ordering::SeqCst), room, "the caller waits");
             assert!(queue.lock().bytes <= limit);
-            assert!(matches!(next(&queue), Some(Message::Batch(rows)) if rows.num_rows() == 10));
+            taken += rows_of(next(&queue)) / 10;
+            assert_eq!(taken, room);
         }
         thread.join().unwrap().unwrap();
         assert_eq!(queue.lock().bytes, 0);
         assert!(queue.next(Duration::ZERO).is_none());
+    }
+
+    fn rows_of(message: Option<Message>) -> usize {
+        match message {
+            Some(Message::Rows(batches)) => batches.iter().map(RecordBatch::num_rows).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn small_batches_come_together_and_a_flush_behind_them_ends_the_wait() {
+        let queue = queue(usize::MAX);
+        let worthwhile = WORTHWHILE_BYTES / ROW_BYTES;
+        for _ in 0..2 * worthwhile / 1024 + 1 {
+            queue.push_batch(batch(1024)).unwrap();
+        }
+        assert_eq!(rows_of(next(&queue)), worthwhile);
+        assert_eq!(rows_of(next(&queue)), worthwhile);
+        let flushing = queue.clone();
+        let thread = std::thread::spawn(move || flushing.flush());
+        until(|| queue.lock().asked == 1);
+        assert!(queue.lock().is_pressing());
+        assert_eq!(rows_of(next(&queue)), 1024);
+        assert!(matches!(next(&queue), Some(Message::Flush)));
+        queue.answer();
+        thread.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn rows_that_are_few_are_written_all_the_same() {
+        let queue = queue(usize::MAX);
+        queue.push_batch(batch(1)).unwrap();
+        assert_eq!(rows_of(next(&queue)), 1);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Checking batches before they are queued: names, types, widths, example ids.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, UInt64Array};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::run::passes::{EXAMPLE_ID, POSITION};
 use crate::run::stream_table::StreamTable;
@@ -26,6 +25,8 @@ pub(super) struct Rows {
     stream: Option<SchemaRef>,
     /// The schema of this pass, from its first batch.
     schema: Option<SchemaRef>,
+    /// Names, types and roles of the columns of the batch before, which had exactly `schema`.
+    before: Vec<(String, DataType, Option<Role>)>,
     count: u64,
 }
 
@@ -66,6 +67,7 @@ impl Rows {
             table: table.map(|table| (format!("table `{}`", table.name()), table.row_count())),
             stream: stream_schema,
             schema: None,
+            before: Vec::new(),
             count: 0,
         })
     }
@@ -88,20 +90,46 @@ impl Rows {
                 all.push(name, column.clone());
             }
         }
+        if let Some(batch) = self.as_before(&all, rows) {
+            self.count += rows as u64;
+            return Ok(batch);
+        }
+        let columns: Vec<_> = all.iter().map(shape).collect();
         let batch = all.into_batch(&self.place)?;
         let batch = match &self.schema {
-            Some(schema) if batch.schema() == *schema => batch,
+            Some(schema) if batch.schema() == *schema => {
+                self.before = columns;
+                batch
+            }
             Some(schema) => same_columns(&batch, schema, &self.place)?,
             None => {
                 if let Some(stream) = &self.stream {
                     compatible(&batch.schema(), stream, &self.place)?;
                 }
                 self.schema = Some(batch.schema());
+                self.before = columns;
                 batch
             }
         };
         self.count += rows as u64;
         Ok(batch)
+    }
+
+    /// The batch, when its columns are those of the batch before: they were found good then.
+    fn as_before(&self, all: &Columns, rows: usize) -> Option<RecordBatch> {
+        let schema = self.schema.as_ref()?;
+        let same =
+            |((name, column), before): ((&str, &Column), &(String, DataType, Option<Role>))| {
+                name == before.0
+                    && column.len() == rows
+                    && *column.values().data_type() == before.1
+                    && column.get_role() == before.2.as_ref()
+            };
+        if all.len() != self.before.len() || !all.iter().zip(&self.before).all(same) {
+            return None;
+        }
+        let arrays = all.iter().map(|(_, column)| column.values().clone());
+        RecordBatch::try_new(schema.clone(), arrays.collect()).ok()
     }
 
     fn example_ids(&self, columns: &Columns, rows: usize) -> Result<Column> {
@@ -171,6 +199,14 @@ impl Rows {
     }
 }
 
+fn shape((name, column): (&str, &Column)) -> (String, DataType, Option<Role>) {
+    (
+        name.to_owned(),
+        column.values().data_type().clone(),
+        column.get_role().cloned(),
+    )
+}
+
 fn with_role(values: ArrayRef, role: Option<&Role>) -> Column {
     match role {
         Some(role) => Column::from_array(values).role(role.clone()),
@@ -223,16 +259,13 @@ fn check_width(name: &str, column: &Column) -> Result<()> {
             hint: "make it with Column::embedding".into(),
         });
     };
-    let lengths: HashMap<usize, usize> = lists
-        .offsets()
-        .windows(2)
-        .enumerate()
-        .filter(|(row, _)| lists.is_valid(*row))
-        .map(|(row, pair)| ((pair[1] - pair[0]) as usize, row))
-        .collect();
-    match lengths.iter().find(|(length, _)| *length != width) {
+    let lengths = lists.offsets().windows(2).enumerate();
+    let other = lengths
+        .map(|(row, pair)| (row, (pair[1] - pair[0]) as usize))
+        .find(|(row, length)| length != width && lists.is_valid(*row));
+    match other {
         None => Ok(()),
-        Some((length, row)) => Err(Error::Schema {
+        Some((row, length)) => Err(Error::Schema {
             column: name.to_owned(),
             expected: format!("{width} values"),
             found: format!("{length} values in row {row}"),

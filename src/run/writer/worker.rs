@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
 
 use super::WriterLimits;
 use super::queue::{Message, Queue, size_of_rows};
-use crate::Result;
 use crate::run::WrittenInfo;
 use crate::run::clock::now_us;
 use crate::run::stream_table::StreamTable;
 use crate::table::FileWriter;
+use crate::{Error, Result};
 
 /// How long the thread sleeps when nothing is uncommitted.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -62,7 +63,7 @@ impl Worker {
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
             let (result, answer, last) = match self.queue.next(self.patience()) {
-                Some(Message::Batch(batch)) => (self.write(&batch), false, false),
+                Some(Message::Rows(batches)) => (self.write(&batches), false, false),
                 Some(Message::Flush) => (self.commit(), true, false),
                 Some(Message::Finish) => (self.finish(), true, true),
                 None => (self.commit(), false, false),
@@ -92,8 +93,13 @@ impl Worker {
         })
     }
 
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.schema.get_or_insert_with(|| batch.schema());
+    fn write(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        let Some(first) = batches.first() else {
+            return Ok(());
+        };
+        let schema = self.schema.get_or_insert_with(|| first.schema());
+        let batch = &concat_batches(schema, batches)
+            .map_err(|error| Error::storage("join batches", self.table.location().url(), error))?;
         if batch.num_rows() == 0 {
             return Ok(());
         }

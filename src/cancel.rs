@@ -1,15 +1,16 @@
-//! The flag that stops a pass between two batches.
+//! The flag that stops long work at its next safe point.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Asks running passes to stop; clones share one flag, any thread may set it.
+/// Asks long work to stop; clones share one flag, any thread may set it.
 ///
 /// A pass looks at the flag between batches: rows written so far are flushed and kept, the pass is
-/// recorded as abandoned, and the call returns [`crate::Error::Interrupted`].
+/// recorded as abandoned. A reduction looks at it in every iteration and leaves everything as it
+/// was. Both return [`crate::Error::Interrupted`].
 ///
 /// ```
-/// use emberlens::collect::CancelFlag;
+/// use emberlens::CancelFlag;
 /// let flag = CancelFlag::new();
 /// let for_the_signal_handler = flag.clone();
 /// for_the_signal_handler.cancel();
