@@ -14,6 +14,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use emberlens::reduce::Pca;
 use emberlens::run::{At, MetricsTableWriter, Project};
 use emberlens::storage::Location;
 use emberlens::table::{Column, Columns, DeltaTable, Role};
@@ -68,6 +69,28 @@ fn metrics_scalars_and_tables_agree_in_every_tool() {
         same_everywhere(&python, &project.tables().join("ink"))["rows"],
         500
     );
+}
+
+#[test]
+fn coordinates_and_metrics_without_their_vectors_agree_in_every_tool() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open(&folder.path().display().to_string(), "Digits").unwrap();
+    let run = project.run("cnn").start().unwrap();
+    for (split, rows) in [("train", 60), ("valid", 20)] {
+        let mut writer = MetricsTableWriter::new(&run).split(split).epoch(0);
+        writer.add_batch(metrics(rows)).unwrap();
+        writer.finalize().unwrap();
+    }
+    let reduction = run.reduction("embedding").split("train");
+    let pca = Pca::params().dims(2);
+    reduction.keep_vectors(false).reduce(&pca).unwrap();
+    let metrics = same_everywhere(&python, &run.stream_location("default").unwrap());
+    assert_eq!(metrics["rows"], 80);
+    let kept: f32 = (0..20)
+        .flat_map(|row| (0..16).map(move |c| dyadic(row + c)))
+        .sum();
+    assert_eq!(metrics["columns"]["embedding"]["sum"], f64::from(kept));
 }
 
 /// Columns of every kind; NaN, infinities and nulls among them.

@@ -113,7 +113,7 @@ fn projected(run: &Run) -> Vec<String> {
 fn predictions_and_embeddings_are_switched_apart() {
     let (both, _) = trained(|collection| collection);
     assert!(columns(&both).contains("output") && columns(&both).contains("hidden"));
-    assert_eq!(projected(&both), ["hidden-pca"]);
+    assert_eq!(projected(&both), ["hidden-pacmap"]);
     let (run, _) = trained(|collection| collection.predictions(false));
     assert!(!columns(&run).contains("output") && columns(&run).contains("hidden"));
     let (run, _) = trained(|collection| collection.embeddings(false));
@@ -135,7 +135,7 @@ fn predictions_and_embeddings_are_switched_apart() {
 fn embeddings_get_as_many_dimensions_as_asked_for() {
     for (dims, axes) in [(2, &["x", "y"][..]), (3, &["x", "y", "z"][..])] {
         let (run, _) = trained(|collection| collection.embeddings_dims(dims));
-        let table = run.location().join("projections/hidden-pca");
+        let table = run.location().join("projections/hidden-pacmap");
         let snapshot = DeltaTable::open(table).unwrap().snapshot().unwrap();
         assert_eq!(snapshot.row_count().unwrap(), SAMPLES as u64);
         for axis in ["x", "y", "z"] {

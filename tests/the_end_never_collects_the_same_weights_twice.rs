@@ -240,8 +240,10 @@ fn the_training_s_own_aggregates_are_logged_once_each() {
 #[test]
 fn embeddings_are_reduced_when_they_were_collected() {
     for (method, expected) in [
-        (EmbeddingsMethod::Pca, true),
-        (EmbeddingsMethod::None, false),
+        (EmbeddingsMethod::default(), Some("embedding-pacmap")),
+        (EmbeddingsMethod::Umap, Some("embedding-umap")),
+        (EmbeddingsMethod::Pca, Some("embedding-pca")),
+        (EmbeddingsMethod::None, None),
     ] {
         let run = project().run("r").start().unwrap();
         let passes = Arc::new(AtomicUsize::new(0));
@@ -250,13 +252,9 @@ fn embeddings_are_reduced_when_they_were_collected() {
             .embeddings_method(method);
         train(&mut collection, 0, 2);
         assert_eq!(run.status(), Status::Completed);
-        let projections = run.location().join("projections").list_folders().unwrap();
-        assert_eq!(
-            projections
-                .iter()
-                .any(|name| name.starts_with("embedding-pca")),
-            expected
-        );
+        let reader = run.reader().unwrap();
+        let made = reader.projections().iter().map(|info| info.name.as_str());
+        assert_eq!(made.collect::<Vec<_>>(), Vec::from_iter(expected));
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use emberlens::table::export::{Existing, Format, to_file};
-use emberlens::{Error, Result};
+use emberlens::Result;
+use emberlens::table::export::{Format, to_file};
 use serde_json::json;
 
 use crate::find::Place;
+use crate::output::{existing, name_force};
 use crate::print::{Report, clean};
 
 /// The arguments of `emberlens export`.
@@ -39,12 +40,8 @@ impl Export {
         let passes = metrics.passes();
         let batches = metrics.batches()?;
         let schema = batches.schema().clone();
-        let existing = if self.force {
-            Existing::Replace
-        } else {
-            Existing::Refuse
-        };
-        let rows = to_file(&self.output, format, &schema, batches, existing).map_err(name_force)?;
+        let rows = to_file(&self.output, format, &schema, batches, existing(self.force))
+            .map_err(name_force)?;
         let mut incomplete = reader.incomplete_passes();
         incomplete.retain(|pass| pass.stream == self.stream);
         let notes = incomplete.iter().map(|pass| {
@@ -75,20 +72,5 @@ impl Export {
                 "columns": columns,
             }),
         })
-    }
-}
-
-/// Tells the way out in the words of the command line.
-fn name_force(error: Error) -> Error {
-    match error {
-        Error::AlreadyExists {
-            what, name, place, ..
-        } => Error::AlreadyExists {
-            what,
-            name,
-            hint: "choose another name, or replace it with --force".into(),
-            place,
-        },
-        other => other,
     }
 }

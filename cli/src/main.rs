@@ -1,18 +1,28 @@
-//! The `emberlens` command: what runs there are, what is in them, which samples stand out.
+//! The `emberlens` command: what runs there are, what is in them, which samples stand out, how
+//! their embeddings lie.
 
 #![forbid(unsafe_code)]
 
+mod bar;
+mod draw;
 mod export;
 mod find;
+mod interrupt;
 mod ls;
+mod npy;
+mod output;
+mod plot;
 mod print;
+mod reduce;
 mod series;
 mod show;
 mod top;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind as UsageError;
+use clap::{CommandFactory, Parser, Subcommand};
+use emberlens::ErrorKind;
 
 use crate::find::Place;
 use crate::print::Report;
@@ -47,6 +57,10 @@ enum Command {
     Top(top::Top),
     /// Write a stream of a run to a Parquet, CSV or JSON lines file
     Export(export::Export),
+    /// Reduce a matrix, a table or a run's embeddings to a few coordinates
+    Reduce(reduce::Reduce),
+    /// Draw a picture of what is in a run
+    Plot(draw::Plot),
 }
 
 fn main() -> ExitCode {
@@ -57,12 +71,29 @@ fn main() -> ExitCode {
         Command::Show(show) => show.run(&cli.place),
         Command::Top(top) => top.run(&cli.place),
         Command::Export(export) => export.run(&cli.place),
+        Command::Reduce(reduce) => reduce.run(&cli.place),
+        Command::Plot(plot) => plot.run(&cli.place),
     };
     match report.and_then(|report: Report| report.print(cli.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::to_stderr(&format!("error: {}", error.chain()));
-            ExitCode::FAILURE
+            match error.kind() {
+                ErrorKind::Interrupted => ExitCode::from(interrupt::EXIT_INTERRUPTED),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
+}
+
+/// Ends the process as clap does for a wrong call of `reduce`: the message, the usage, exit code 2.
+pub fn wrong_usage(message: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    let reduce = cli.find_subcommand_mut("reduce");
+    let command = match reduce {
+        Some(reduce) => reduce,
+        None => &mut Cli::command(),
+    };
+    command.error(UsageError::ArgumentConflict, message).exit()
 }

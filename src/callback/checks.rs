@@ -28,7 +28,11 @@ impl<M> MetricsCollection<M> {
                 "inference_chunk_size",
                 options.inference_chunk_size.unwrap_or(1),
             ),
-            ("embeddings_dims", options.embeddings_dims),
+            ("embeddings_dims", options.reduction.dims),
+            (
+                "embeddings_fit_sample",
+                options.reduction.fit_sample.unwrap_or(1),
+            ),
         ] {
             if value == 0 {
                 problems.push(Error::invalid(
@@ -38,6 +42,16 @@ impl<M> MetricsCollection<M> {
                     "pass 1 or more",
                 ));
             }
+        }
+        if let Some(penalty) = options.reduction.aligned
+            && !(penalty.is_finite() && penalty >= 0.0)
+        {
+            problems.push(Error::invalid(
+                "embeddings_aligned",
+                penalty,
+                "it is the price of a distance",
+                "give 0 or more",
+            ));
         }
         if self.chosen_splits().next().is_none() {
             problems.push(Error::invalid(

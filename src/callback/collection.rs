@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Schedule;
+use super::embeddings::{EmbeddingsMethod, EmbeddingsOptions};
 use super::splits::{Collectors, DatasetSplit, Join, SplitPass};
 use super::training::State;
 use crate::CancelFlag;
@@ -17,23 +18,12 @@ use crate::run::{IfExists, Project, Run, to_json};
 /// The split that [`MetricsCollection::validation_only`] leaves out, unless renamed.
 const TRAIN: &str = "train";
 
-/// How collected embeddings are reduced at the end of a training.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EmbeddingsMethod {
-    /// Not at all.
-    None,
-    /// Principal component analysis, fitted on the last pass over the training split.
-    #[default]
-    Pca,
-}
-
 /// Collects per-sample metrics of its splits at the scheduled epochs, and keeps the run.
 ///
 /// At the start of a training it adopts the given or active run, or starts one by its names, and
 /// logs the hyperparameters. When a training loader ends at a scheduled epoch it runs one pass over
 /// every split. When loaders end it logs the training program's aggregates. At the end it collects
-/// the final weights unless an epoch did, reduces embeddings, and sets the run's status: completed,
+/// the final weights unless an epoch did, reduces embeddings by PaCMAP, and sets the run's status: completed,
 /// interrupted, or failed with the reason.
 ///
 /// ```
@@ -80,8 +70,7 @@ pub(super) struct Options {
     pub(super) task_parameters: Value,
     pub(super) predictions: bool,
     pub(super) embeddings: bool,
-    pub(super) embeddings_dims: usize,
-    pub(super) embeddings_method: EmbeddingsMethod,
+    pub(super) reduction: EmbeddingsOptions,
     pub(super) image_column: Option<String>,
     pub(super) label_column: Option<String>,
     pub(super) exclude_zero_weights: bool,
@@ -102,8 +91,7 @@ impl Default for Options {
             task_parameters: Value::Null,
             predictions: true,
             embeddings: true,
-            embeddings_dims: 2,
-            embeddings_method: EmbeddingsMethod::default(),
+            reduction: EmbeddingsOptions::default(),
             image_column: None,
             label_column: None,
             exclude_zero_weights: false,
@@ -276,13 +264,40 @@ impl<M> MetricsCollection<M> {
 
     /// Dimensions that embeddings are reduced to (default 2).
     pub fn embeddings_dims(mut self, dims: usize) -> Self {
-        self.options.embeddings_dims = dims;
+        self.options.reduction.dims = dims;
         self
     }
 
-    /// How embeddings are reduced (default PCA).
+    /// How embeddings are reduced at the end of a training (default PaCMAP), for all collected
+    /// epochs and splits by one projection; see [`Run::reduce_embeddings`].
     pub fn embeddings_method(mut self, method: EmbeddingsMethod) -> Self {
-        self.options.embeddings_method = method;
+        self.options.reduction.method = method;
+        self
+    }
+
+    /// The seed of the reduction, and of the sample it learns from (default 0).
+    pub fn embeddings_seed(mut self, seed: u64) -> Self {
+        self.options.reduction.seed = seed;
+        self
+    }
+
+    /// Learns the projection from at most this many samples of the last pass over the training
+    /// split; the others are placed by it (default all).
+    pub fn embeddings_fit_sample(mut self, samples: usize) -> Self {
+        self.options.reduction.fit_sample = Some(samples);
+        self
+    }
+
+    /// Also lays out every epoch near the one before, with this penalty on movement, by PaCMAP:
+    /// see [`Reduction::reduce_aligned`](crate::embedding::Reduction::reduce_aligned).
+    pub fn embeddings_aligned(mut self, penalty: f32) -> Self {
+        self.options.reduction.aligned = Some(penalty);
+        self
+    }
+
+    /// Whether the vectors stay in the metrics after they were reduced (default yes).
+    pub fn keep_embeddings(mut self, keep: bool) -> Self {
+        self.options.reduction.keep = keep;
         self
     }
 

@@ -6,6 +6,7 @@ mod callback;
 mod checks;
 mod collection;
 mod context;
+mod embeddings;
 mod event;
 mod list;
 mod schedule;
@@ -13,8 +14,9 @@ mod splits;
 mod training;
 
 pub use self::callback::Callback;
-pub use self::collection::{EmbeddingsMethod, MetricsCollection};
+pub use self::collection::MetricsCollection;
 pub use self::context::{Aggregate, TrainingContext};
+pub use self::embeddings::EmbeddingsMethod;
 pub use self::event::Event;
 pub use self::list::{Callbacks, ErrorPolicy, Flow};
 pub use self::schedule::Schedule;

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::collection::{EmbeddingsMethod, MetricsCollection, Options};
+use super::collection::{MetricsCollection, Options};
 use super::splits::{PassRequest, SplitPass};
 use super::{Callback, TrainingContext};
 use crate::collect::{Origin, PassReport};
-use crate::embedding::FitOn;
-use crate::reduce::Pca;
 use crate::run::{At, Run};
 use crate::{Error, ErrorKind, Result};
 
@@ -286,33 +284,7 @@ impl<M> MetricsCollection<M> {
         {
             self.collect_weights(run, context.model, last, "on_training_end")?;
         }
-        self.reduce(run)
-    }
-
-    fn reduce(&self, run: &Run) -> Result<()> {
-        if self.state.embeddings.is_empty() || !self.options.embeddings {
-            return Ok(());
-        }
-        let EmbeddingsMethod::Pca = self.options.embeddings_method else {
-            return Ok(());
-        };
-        let train = self.options.train_split.as_str();
-        let mut splits = self.chosen_splits().map(SplitPass::split);
-        let has_train = self.chosen_splits().any(|split| split.split() == train);
-        let fit_on = if has_train {
-            Some(train)
-        } else {
-            splits.next()
-        };
-        let method = Pca::params().dims(self.options.embeddings_dims);
-        self.state.embeddings.iter().try_for_each(|column| {
-            run.reduction(column)
-                .stream(&self.options.stream)
-                .fit_on(fit_on.map_or(FitOn::Latest, FitOn::LatestPass))
-                .progress(self.options.progress.as_ref())
-                .reduce(&method)
-                .map(drop)
-        })
+        self.options.reduce(run, &self.state.embeddings)
     }
 
     fn end(

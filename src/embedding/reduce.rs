@@ -1,319 +1,187 @@
-//! `Run::reduce_embeddings`: coordinates of every pass in one coordinate system.
+//! The course of a reduction: fit every group, place every row, publish.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use arrow_array::{ArrayRef, Float32Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use ndarray::{Array2, Axis};
-use ulid::Ulid;
-
-use super::source::{FitOn, Source};
+use super::fit::ParameterSet;
+use super::groups::{Group, groups};
+use super::place::{Counts, Placement, Stage};
+use super::publish::{self, Finished, Target, publish};
+use super::reduction::{Reduction, nothing_to_do};
+use super::source::Source;
 use super::status::Reducing;
-use crate::progress::{Progress, Silent};
-use crate::reduce::{Projection, Reducer};
-use crate::run::{PassRecord, Run, RunReader};
-use crate::storage::{Location, names};
-use crate::table::{DataFile, DeltaTable, FileWriter};
+use super::vectors;
+use crate::reduce::Projection;
+use crate::run::{FittedOn, PassRecord, ProjectionInfo, ProjectionModel, RunReader};
 use crate::{Error, Result};
 
-/// A reduction of one embedding column, to be configured; made by [`Run::reduction`].
-///
-/// ```
-/// use emberlens::embedding::FitOn;
-/// use emberlens::reduce::Pca;
-/// use emberlens::run::{Position, Project};
-/// use emberlens::table::{Column, Columns};
-/// use ndarray::arr2;
-///
-/// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
-/// let embeddings = arr2(&[[0.0_f32, 0.0, 1.0], [3.0, 4.0, 1.0]]);
-/// let columns = Columns::new()
-///     .with("example_id", vec![0_i64, 1])
-///     .with("embedding", Column::embedding(embeddings.view()));
-/// run.add_metrics("default", columns, None, Some(Position::new("train").epoch(0)))?;
-///
-/// let report = run.reduce_embeddings("embedding", &Pca::params().dims(2), FitOn::Latest)?;
-/// assert_eq!(report.rows, 2);
-/// # Ok::<(), emberlens::Error>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct Reduction<'a> {
-    run: &'a Run,
-    column: &'a str,
-    stream: Option<&'a str>,
-    fit_on: FitOn<'a>,
-    progress: &'a dyn Progress,
-}
-
-/// What a reduction did.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReductionReport {
-    /// The method, for example `pca`.
-    pub method: String,
-    /// The embedding column.
-    pub column: String,
-    /// The stream that holds it.
-    pub stream: String,
-    /// The pass that the projection was learnt from.
-    pub fitted_on: PassRecord,
-    /// Complete passes whose rows were placed.
-    pub passes: usize,
-    /// Rows placed.
-    pub rows: u64,
-    /// Rows of these passes that have no embedding, and so no coordinates.
-    pub rows_without_embedding: u64,
-    /// The share of the fitted rows' variance on each axis, where the method has it.
-    pub explained_variance_ratio: Option<Vec<f64>>,
-    /// The table of coordinates.
-    pub projections_url: String,
-    /// The fitted projection; [`load`](crate::reduce::load) reads it.
-    pub model_url: String,
-}
-
-impl Run {
-    /// Reduces an embedding column: fits on one pass and places all passes, splits and epochs.
-    ///
-    /// Writes the table `projections/<column>-<method>` (`example_id`, `split`, `epoch`, `pass_id`,
-    /// then `x`, `y`, `z`, or `x0`, `x1`, ... beyond three coordinates) in one commit, so that
-    /// readers see all of it or nothing, and the fitted projection
-    /// `models/<column>-<method>-<ulid>.bin`. Both are recorded as outputs. Reducing again replaces
-    /// the rows of the table; earlier ones stay readable as its earlier version. The run shows as
-    /// `reducing` meanwhile and gets its status back afterwards. See [`Run::reduction`] for more
-    /// options.
-    ///
-    /// # Shapes and units
-    /// Coordinates are f32 in the units of the method.
-    ///
-    /// # Memory
-    /// The embeddings of the pass that is fitted, and one batch of the others at a time.
-    ///
-    /// # Errors
-    /// `MissingColumn` for a column that no stream has, `InvalidArgument` for one that several
-    /// have, `NotFound` without a complete pass to fit on, `NonFinite` naming split, epoch and
-    /// example, and those of [`Reducer::fit`]. After an error the run's metrics, and an earlier
-    /// reduction, are as they were.
-    pub fn reduce_embeddings(
-        &self,
-        column: &str,
-        reducer: &impl Reducer,
-        fit_on: FitOn<'_>,
-    ) -> Result<ReductionReport> {
-        self.reduction(column).fit_on(fit_on).reduce(reducer)
-    }
-
-    /// A reduction with more options than [`Run::reduce_embeddings`].
-    pub fn reduction<'a>(&'a self, column: &'a str) -> Reduction<'a> {
-        Reduction {
-            run: self,
-            column,
-            stream: None,
-            fit_on: FitOn::Latest,
-            progress: &Silent,
+impl Reduction<'_> {
+    /// Fits and places; the run shows as reducing meanwhile.
+    pub(super) fn work(&self, sets: &[ParameterSet<'_>]) -> Result<Vec<ProjectionInfo>> {
+        if sets.is_empty() {
+            return Err(nothing_to_do());
         }
-    }
-}
-
-impl<'a> Reduction<'a> {
-    /// Names the stream, where several have the column.
-    pub fn stream(mut self, stream: &'a str) -> Self {
-        self.stream = Some(stream);
-        self
-    }
-
-    /// Sets the pass that the projection is learnt from.
-    pub fn fit_on(mut self, fit_on: FitOn<'a>) -> Self {
-        self.fit_on = fit_on;
-        self
-    }
-
-    /// Reports progress: one unit per row placed.
-    pub fn progress(mut self, progress: &'a dyn Progress) -> Self {
-        self.progress = progress;
-        self
-    }
-
-    /// Fits, places, writes and records; see [`Run::reduce_embeddings`].
-    ///
-    /// # Errors
-    /// Those of [`Run::reduce_embeddings`].
-    pub fn reduce(self, reducer: &impl Reducer) -> Result<ReductionReport> {
         let status = Reducing::begin(self.run)?;
-        let report = self.work(reducer)?;
-        status.end()?;
-        Ok(report)
-    }
-
-    fn work(&self, reducer: &impl Reducer) -> Result<ReductionReport> {
         let reader = self.run.reader()?;
         let source = Source::find(&reader, self.column, self.stream)?;
-        let fitted_on = source.choose(self.fit_on)?;
-        let (projection, fitted) = {
-            let embeddings = source.read(&fitted_on)?;
-            reducer.fit_transform(embeddings.view())?
-        };
-        let name = format!("{}-{}", names::slug(self.column)?, projection.method());
-        let output = format!("projections of {} by {}", self.column, projection.method());
-        let folder = self.run.location().join("projections").join(&name);
-        self.check_folder(&reader, &name, &output)?;
-
-        let passes = source.passes();
-        let total = passes.iter().map(|pass| pass.rows).sum();
-        self.progress
-            .start(&format!("reducing {}", self.column), total);
-        let placed = place(
-            &source,
-            &projection,
-            (&fitted_on, &fitted),
-            &folder,
-            self.progress,
-        );
-        self.progress.end();
-        let placed = placed?;
-
-        let id = Ulid::new().to_string().to_ascii_lowercase();
-        let model = self
-            .run
-            .location()
-            .join("models")
-            .join(&format!("{name}-{id}.bin"));
-        if !model.create(projection.to_bytes()?)? {
-            return Err(Error::AlreadyExists {
-                what: "model",
-                name: model.name(),
-                hint: "reduce again".into(),
-                place: model.url(),
+        for (name, _) in sets {
+            if let Some(name) = name {
+                Target::new(&reader, &source, name)?;
+            }
+        }
+        let mut placements = Vec::new();
+        for group in self.groups(&source)? {
+            self.check_cancelled()?;
+            let (models, fitted) = self.fit_group(&source, &group, sets)?;
+            placements.push(Placement {
+                group,
+                models,
+                fitted: Some(fitted),
             });
         }
-        publish(&folder, &placed.schema, placed.files, &id)?;
-        self.run.add_output(&output, &folder.url())?;
-        let model_output = format!("model of {} by {}", self.column, projection.method());
-        self.run.add_output(&model_output, &model.url())?;
-        Ok(ReductionReport {
-            method: projection.method().to_owned(),
-            column: self.column.to_owned(),
-            stream: source.stream().to_owned(),
-            fitted_on,
-            passes: passes.len(),
-            rows: placed.rows,
-            rows_without_embedding: placed.without,
-            explained_variance_ratio: projection.explained_variance_ratio().map(<[f64]>::to_vec),
-            projections_url: folder.url(),
-            model_url: model.url(),
+        let names: Vec<Option<String>> = sets.iter().map(|(name, _)| name.clone()).collect();
+        let finished = self.finish(&reader, &source, &placements, &names, None)?;
+        let infos = self.conclude(&source, finished, &self.passes(&source))?;
+        status.end()?;
+        Ok(infos)
+    }
+
+    /// The passes that the filter leaves, by the projection they share.
+    fn groups(&self, source: &Source<'_>) -> Result<Vec<Group>> {
+        let groups = groups(self.per, self.passes(source));
+        if groups.is_empty() {
+            source.candidates(&[], self.fit_on)?; // the error that there is nothing
+        }
+        Ok(groups)
+    }
+
+    /// The complete passes that the filter leaves.
+    pub(super) fn passes(&self, source: &Source<'_>) -> Vec<PassRecord> {
+        let mut passes = source.passes();
+        passes.retain(|pass| self.filter.holds(pass));
+        passes
+    }
+
+    /// Places all rows by all parameter sets; `url` is the address of a model that has one.
+    pub(super) fn finish(
+        &self,
+        reader: &RunReader,
+        source: &Source<'_>,
+        placements: &[Placement],
+        names: &[Option<String>],
+        url: Option<&str>,
+    ) -> Result<Vec<Finished>> {
+        let first = placements.first().ok_or_else(nothing_to_do)?;
+        let mut targets: Vec<Target> = Vec::new();
+        let mut stages = Vec::new();
+        for (model, name) in first.models.iter().zip(names) {
+            let part = name.as_deref().unwrap_or(model.method());
+            let target = Target::new(reader, source, part)?;
+            if targets.iter().any(|known| known.name == target.name) {
+                return Err(Error::invalid(
+                    "name",
+                    part,
+                    "two results have it, or one that makes the same folder",
+                    "give every set of parameters a name of its own",
+                ));
+            }
+            stages.push(target.stage(self.run, model.dims()));
+            targets.push(target);
+        }
+        for placement in placements {
+            check_dims(first, placement)?;
+        }
+        let counts = self.place(source, placements, &mut stages)?;
+        let sets = targets.into_iter().zip(stages).enumerate();
+        sets.map(|(set, (target, stage))| {
+            self.finish_set(source, placements, (set, target, stage), counts, url)
+        })
+        .collect()
+    }
+
+    fn finish_set(
+        &self,
+        source: &Source<'_>,
+        placements: &[Placement],
+        (set, target, stage): (usize, Target, Stage),
+        counts: Counts,
+        url: Option<&str>,
+    ) -> Result<Finished> {
+        let first = placements.first().and_then(|first| first.models.get(set));
+        let first = first.ok_or_else(nothing_to_do)?;
+        let passes = placements
+            .iter()
+            .map(|placement| placement.group.passes.len());
+        let (method, dims) = (first.method(), first.dims());
+        let mut info = publish::info(&target, source, method, dims, passes.sum(), counts);
+        let mut files = Vec::new();
+        for placement in placements {
+            if let Some(model) = placement.models.get(set) {
+                info.models.push(described(placement, model.as_ref(), url));
+                files.push(match url {
+                    Some(_) => None,
+                    None => Some(model.to_bytes()?),
+                });
+            }
+        }
+        let staged = stage.finish()?.ok_or_else(|| {
+            Error::invalid(
+                "column",
+                self.column,
+                "no row has an embedding",
+                "collect a pass with embeddings first; their vectors may have been dropped",
+            )
+        })?;
+        Ok(Finished {
+            target,
+            info,
+            files,
+            staged,
         })
     }
 
-    /// Refuses to replace the coordinates of another column whose name has the same slug.
-    fn check_folder(&self, reader: &RunReader, name: &str, output: &str) -> Result<()> {
-        let folder = format!("/projections/{name}");
-        let taken = reader
-            .outputs()
-            .iter()
-            .find(|known| known.url.ends_with(&folder) && known.name != output);
-        match taken {
-            None => Ok(()),
-            Some(other) => Err(Error::invalid(
-                "column",
-                self.column,
-                format!("its folder `{name}` holds the {}", other.name),
-                "rename one of the columns",
-            )),
+    /// Publishes, then lets go of the vectors where that is asked for.
+    pub(super) fn conclude(
+        &self,
+        source: &Source<'_>,
+        finished: Vec<Finished>,
+        placed: &[PassRecord],
+    ) -> Result<Vec<ProjectionInfo>> {
+        let infos = publish(self.run, finished)?;
+        if !self.keep_vectors {
+            let ids = placed.iter().map(|pass| pass.pass_id.clone());
+            let placed: HashSet<String> = ids.collect();
+            vectors::drop_vectors(self.run, source, &placed)?;
         }
+        Ok(infos)
     }
 }
 
-/// The coordinates that were written, not yet committed.
-struct Placed {
-    schema: SchemaRef,
-    files: Vec<DataFile>,
-    rows: u64,
-    without: u64,
-}
-
-/// Places all rows; those of the fitted pass get the coordinates that the fit gave them.
-fn place(
-    source: &Source<'_>,
-    projection: &impl Projection,
-    (fitted_on, fitted): (&PassRecord, &Array2<f32>),
-    folder: &Location,
-    progress: &dyn Progress,
-) -> Result<Placed> {
-    let mut writer: Option<(FileWriter, SchemaRef)> = None;
-    let (mut rows, mut without, mut fitted_rows) = (0, 0, 0);
-    for batch in source.all()? {
-        let batch = batch?;
-        let mut coordinates = projection.transform(batch.embeddings.view())?;
-        let passes = crate::table::values::<Option<String>>(&batch.keys, "pass_id")?;
-        for (mut row, pass) in coordinates.outer_iter_mut().zip(passes) {
-            if pass.as_deref() == Some(fitted_on.pass_id.as_str()) && fitted_rows < fitted.nrows() {
-                row.assign(&fitted.row(fitted_rows));
-                fitted_rows += 1;
-            }
+/// All groups of a table of coordinates have the same axes.
+fn check_dims(first: &Placement, other: &Placement) -> Result<()> {
+    for (one, two) in first.models.iter().zip(&other.models) {
+        if one.dims() != two.dims() {
+            return Err(Error::invalid(
+                "dims",
+                two.dims(),
+                format!("the projection of another group has {}", one.dims()),
+                "reduce the groups one by one, under different names",
+            ));
         }
-        rows += batch.keys.num_rows() as u64;
-        without += batch.without;
-        let (writer, schema) = writer.get_or_insert_with(|| {
-            let schema = schema(&batch.keys, projection.dims());
-            (
-                FileWriter::starting_at(folder.clone(), schema.clone(), 0),
-                schema,
-            )
-        });
-        writer.write(&with_coordinates(&batch.keys, &coordinates, schema)?)?;
-        progress.update(rows + without);
-    }
-    let (mut writer, schema) = writer.ok_or_else(|| {
-        Error::invalid(
-            "column",
-            fitted_on.stream.clone(),
-            "it has no rows",
-            "collect a pass first",
-        )
-    })?;
-    Ok(Placed {
-        schema,
-        files: writer.finish()?,
-        rows,
-        without,
-    })
-}
-
-/// Makes the coordinates the content of the table, in one commit.
-fn publish(folder: &Location, schema: &SchemaRef, files: Vec<DataFile>, id: &str) -> Result<()> {
-    if DeltaTable::exists(folder)? {
-        let table = DeltaTable::open(folder.clone())?;
-        table.replace_all(id, &files, schema)?;
-    } else {
-        DeltaTable::create_with(folder.clone(), schema, files)?;
     }
     Ok(())
 }
 
-/// Keys, then the axes.
-fn schema(keys: &RecordBatch, dims: usize) -> SchemaRef {
-    let mut fields = keys.schema().fields().to_vec();
-    let axis = |name: String| Arc::new(Field::new(name, DataType::Float32, true));
-    match dims {
-        ..=3 => fields.extend(
-            ["x", "y", "z"][..dims]
-                .iter()
-                .map(|&name| axis(name.into())),
-        ),
-        _ => fields.extend((0..dims).map(|index| axis(format!("x{index}")))),
+fn described(placement: &Placement, model: &dyn Projection, url: Option<&str>) -> ProjectionModel {
+    ProjectionModel {
+        url: url.unwrap_or_default().to_owned(),
+        split: placement.group.split.clone(),
+        table: placement.group.table.clone(),
+        fitted_on: placement.fitted.as_ref().map(|fitted| FittedOn {
+            pass_id: fitted.pass.pass_id.clone(),
+            split: fitted.pass.split.clone(),
+            epoch: fitted.pass.epoch,
+            rows: fitted.ordinals.len() as u64,
+        }),
+        explained_variance_ratio: model.explained_variance_ratio().map(<[f64]>::to_vec),
     }
-    Arc::new(Schema::new(fields))
-}
-
-fn with_coordinates(
-    keys: &RecordBatch,
-    coordinates: &Array2<f32>,
-    schema: &SchemaRef,
-) -> Result<RecordBatch> {
-    let mut columns = keys.columns().to_vec();
-    let axes = coordinates.axis_iter(Axis(1));
-    columns.extend(
-        axes.map(|axis| Arc::new(axis.iter().copied().collect::<Float32Array>()) as ArrayRef),
-    );
-    RecordBatch::try_new(schema.clone(), columns)
-        .map_err(|error| Error::storage("join coordinates to their rows", "projections", error))
 }

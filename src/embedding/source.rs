@@ -1,22 +1,23 @@
 //! The embeddings of a run: which stream holds them, which pass to fit on, and their rows.
 
-use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
-use arrow_select::filter::filter_record_batch;
-use ndarray::Array2;
+use arrow_schema::SchemaRef;
 
-use crate::run::{KEYS, Metrics, PassRecord, RunReader};
-use crate::table::{DeltaTable, embedding, values};
+use super::rows::{Kind, Rows};
+use crate::run::{Metrics, PassRecord, RunReader};
+use crate::table::DeltaTable;
 use crate::{Error, Result};
 
 /// The pass that a projection is learnt from; all others are placed by it.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FitOn<'a> {
-    /// The latest complete pass of split `train`; without one, the latest of any split.
+    /// The latest complete pass of split `train` that has a finite embedding; without one, the
+    /// latest of any split.
     #[default]
     Latest,
-    /// The latest complete pass of this split.
+    /// As `Latest`, with this split in place of `train`.
+    Prefer(&'a str),
+    /// The latest complete pass of this split that has a finite embedding.
     LatestPass(&'a str),
     /// The complete pass of this id.
     Pass(&'a str),
@@ -27,14 +28,7 @@ pub(super) struct Source<'a> {
     reader: &'a RunReader,
     stream: String,
     column: &'a str,
-}
-
-/// Some rows of the column with the keys of each.
-pub(super) struct Rows {
-    pub(super) keys: RecordBatch,
-    pub(super) embeddings: Array2<f32>,
-    /// Rows that have no embedding.
-    pub(super) without: u64,
+    kind: Kind,
 }
 
 impl<'a> Source<'a> {
@@ -54,22 +48,25 @@ impl<'a> Source<'a> {
                 continue;
             };
             for field in schema.fields() {
-                if is_embedding(field.data_type()) {
+                if Kind::of(field.data_type(), &schema).is_some() {
                     available.push(format!("{} (stream `{name}`)", field.name()));
                 }
             }
-            match schema.field_with_name(column) {
-                Ok(field) if is_embedding(field.data_type()) => found.push(name),
-                Ok(field) if stream.is_some() => {
+            let Ok(field) = schema.field_with_name(column) else {
+                continue;
+            };
+            match Kind::of(field.data_type(), &schema) {
+                Some(kind) => found.push((name, kind)),
+                None if stream.is_some() => {
                     return Err(Error::Schema {
                         column: column.to_owned(),
-                        expected: "embeddings (a list of f32)".into(),
+                        expected: "embeddings (a list of f32, or a list of such lists)".into(),
                         found: field.data_type().to_string(),
                         place: format!("the reduction of stream `{name}`"),
                         hint: "name an embedding column".into(),
                     });
                 }
-                _ => {}
+                None => {}
             }
         }
         match found.as_slice() {
@@ -84,17 +81,21 @@ impl<'a> Source<'a> {
                     false => available.join(", "),
                 },
             }),
-            [one] => Ok(Self {
+            [(stream, kind)] => Ok(Self {
                 reader,
-                stream: one.clone(),
+                stream: stream.clone(),
                 column,
+                kind: *kind,
             }),
-            several => Err(Error::invalid(
-                "column",
-                column,
-                format!("several streams have it: {}", several.join(", ")),
-                "name one with `stream`",
-            )),
+            several => {
+                let streams: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+                Err(Error::invalid(
+                    "column",
+                    column,
+                    format!("several streams have it: {}", streams.join(", ")),
+                    "name one with `stream`",
+                ))
+            }
         }
     }
 
@@ -102,96 +103,109 @@ impl<'a> Source<'a> {
         &self.stream
     }
 
+    pub(super) fn column(&self) -> &str {
+        self.column
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The complete passes of the stream, in order of completion.
     pub(super) fn passes(&self) -> Vec<PassRecord> {
         self.reader.passes(&self.stream)
     }
 
-    /// The pass to fit on.
-    pub(super) fn choose(&self, fit_on: FitOn<'_>) -> Result<PassRecord> {
-        let passes = self.passes();
-        let last_of = |split: &str| passes.iter().rev().find(|pass| pass.split == split);
-        let (chosen, name) = match fit_on {
-            FitOn::Latest => (
-                last_of("train").or(passes.last()),
-                "of any split".to_owned(),
-            ),
-            FitOn::LatestPass(split) => (last_of(split), format!("of split {split}")),
-            FitOn::Pass(id) => (passes.iter().find(|pass| pass.pass_id == id), id.to_owned()),
+    /// The passes to fit on, the preferred one first.
+    pub(super) fn candidates(
+        &self,
+        passes: &[PassRecord],
+        fit_on: FitOn<'_>,
+    ) -> Result<Vec<PassRecord>> {
+        let of_split = |split: &str| -> Vec<PassRecord> {
+            let newest_first = passes.iter().rev();
+            let of_split = newest_first.filter(|pass| pass.split == split);
+            of_split.cloned().collect()
         };
-        chosen.cloned().ok_or_else(|| {
-            let known: Vec<String> = passes.iter().map(describe).collect();
-            Error::NotFound {
-                what: "complete pass",
-                name,
-                hint: match known.is_empty() {
-                    true => format!("stream `{}` has none yet", self.stream),
-                    false => format!("stream `{}` has {}", self.stream, known.join("; ")),
-                },
-                place: self.reader.url(),
+        let prefer = |split: &str| -> Vec<PassRecord> {
+            let others = passes.iter().rev().filter(|pass| pass.split != split);
+            let preferred = of_split(split).into_iter();
+            preferred.chain(others.cloned()).collect()
+        };
+        let (chosen, name) = match fit_on {
+            FitOn::Latest => (prefer("train"), "of any split".to_owned()),
+            FitOn::Prefer(split) => (prefer(split), "of any split".to_owned()),
+            FitOn::LatestPass(split) => (of_split(split), format!("of split {split}")),
+            FitOn::Pass(id) => {
+                let named = passes.iter().filter(|pass| pass.pass_id == id);
+                (named.cloned().collect(), id.to_owned())
             }
-        })
-    }
-
-    /// The embeddings of one pass.
-    ///
-    /// # Memory
-    /// All of them, once.
-    pub(super) fn read(&self, pass: &PassRecord) -> Result<Array2<f32>> {
-        let of_pass = self.metrics().split(&pass.split).epoch(pass.epoch);
-        let mut rows = 0;
-        let mut width = 0;
-        let mut all: Vec<f32> = Vec::new();
-        for batch in self.rows(&of_pass)? {
-            let embeddings = batch?.embeddings;
-            if rows == 0 {
-                width = embeddings.ncols();
-                let expected = usize::try_from(pass.rows).unwrap_or(usize::MAX);
-                all.try_reserve_exact(expected.saturating_mul(width))
-                    .map_err(|_| self.too_large(pass, width))?;
-            }
-            rows += embeddings.nrows();
-            all.extend(embeddings.iter());
+        };
+        if !chosen.is_empty() {
+            return Ok(chosen);
         }
-        Array2::from_shape_vec((rows, width), all).map_err(|error| {
-            Error::invalid(
-                "column",
-                self.column,
-                error.to_string(),
-                "embeddings of one stream have one width; write the others to another stream",
-            )
+        let known: Vec<String> = passes.iter().map(describe).collect();
+        Err(Error::NotFound {
+            what: "complete pass",
+            name,
+            hint: match known.is_empty() {
+                true => format!("stream `{}` has none to reduce", self.stream),
+                false => format!("stream `{}` has {}", self.stream, known.join("; ")),
+            },
+            place: self.reader.url(),
         })
     }
 
-    /// All rows of all complete passes.
+    /// The rows of one pass.
     ///
     /// # Memory
     /// One batch at a time.
-    pub(super) fn all(&self) -> Result<impl Iterator<Item = Result<Rows>> + use<>> {
-        self.rows(&self.metrics())
+    pub(super) fn of_pass(
+        &self,
+        pass: &PassRecord,
+    ) -> Result<impl Iterator<Item = Result<Rows>> + use<>> {
+        self.rows(&self.metrics().split(&pass.split).epoch(pass.epoch))
+    }
+
+    /// The rows of one epoch, of all splits or of one.
+    pub(super) fn of_epoch(
+        &self,
+        split: Option<&str>,
+        epoch: i64,
+    ) -> Result<impl Iterator<Item = Result<Rows>> + use<>> {
+        let metrics = self.metrics().epoch(epoch);
+        self.rows(&match split {
+            Some(split) => metrics.split(split),
+            None => metrics,
+        })
+    }
+
+    /// The rows of all complete passes, or of one split.
+    ///
+    /// # Memory
+    /// One batch at a time.
+    pub(super) fn all(
+        &self,
+        split: Option<&str>,
+    ) -> Result<impl Iterator<Item = Result<Rows>> + use<>> {
+        let metrics = self.metrics();
+        self.rows(&match split {
+            Some(split) => metrics.split(split),
+            None => metrics,
+        })
     }
 
     fn metrics(&self) -> Metrics<'_> {
-        let [example_id, split, epoch, pass_id] = KEYS;
         self.reader
             .metrics(&self.stream)
-            .columns(&[example_id, split, epoch, pass_id, self.column])
+            .columns(&self.kind.columns(self.column))
     }
 
     fn rows(&self, metrics: &Metrics<'_>) -> Result<impl Iterator<Item = Result<Rows>> + use<>> {
-        let column = self.column.to_owned();
+        let (column, kind) = (self.column.to_owned(), self.kind);
         Ok(metrics
             .batches()?
-            .map(move |batch| split_off(&batch?, &column)))
-    }
-
-    fn too_large(&self, pass: &PassRecord, width: usize) -> Error {
-        Error::TooLarge {
-            what: format!("reading `{}` of {}", self.column, describe(pass)),
-            needed: pass.rows.saturating_mul(width as u64).saturating_mul(4),
-            limit: isize::MAX as u64,
-            hint: "fit on a smaller pass".into(),
-        }
+            .map(move |batch| Rows::of(&batch?, &column, kind)))
     }
 }
 
@@ -214,52 +228,4 @@ fn schema_of(reader: &RunReader, stream: &str) -> Result<Option<SchemaRef>> {
     }
     let snapshot = DeltaTable::open(location)?.snapshot()?;
     Ok(Some(snapshot.schema().clone()))
-}
-
-fn is_embedding(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::List(item) if *item.data_type() == DataType::Float32)
-}
-
-/// Separates keys and embeddings of the rows that have one, all of whose values are finite.
-fn split_off(batch: &RecordBatch, column: &str) -> Result<Rows> {
-    let all = batch.num_rows();
-    let failed = |error| Error::storage("select rows", "a batch of metrics", error);
-    let present = batch.column_by_name(column).map_or_else(
-        || BooleanArray::from(vec![false; all]),
-        |values| (0..all).map(|row| Some(values.is_valid(row))).collect(),
-    );
-    let batch = filter_record_batch(batch, &present).map_err(failed)?;
-    let embeddings = embedding(&batch, column)?;
-    let keys: Vec<usize> = (0..KEYS.len()).collect();
-    let keys = batch.project(&keys).map_err(failed)?;
-    for (row, values) in embeddings.outer_iter().enumerate() {
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            return Err(not_finite(&keys, column, row, at, values[at]));
-        }
-    }
-    Ok(Rows {
-        without: (all - keys.num_rows()) as u64,
-        keys,
-        embeddings,
-    })
-}
-
-fn not_finite(keys: &RecordBatch, column: &str, row: usize, at: usize, value: f32) -> Error {
-    let [example_id, split, epoch, _] = KEYS;
-    let split = values::<Option<String>>(keys, split).unwrap_or_default();
-    let epoch = values::<Option<i64>>(keys, epoch).unwrap_or_default();
-    let id = values::<Option<i64>>(keys, example_id).unwrap_or_default();
-    let text = |value: Option<i64>| value.map_or("none".to_owned(), |value| value.to_string());
-    Error::NonFinite {
-        what: format!(
-            "`{column}` of split `{}`, epoch {}, example_id {}",
-            split.into_iter().nth(row).flatten().unwrap_or_default(),
-            text(epoch.into_iter().nth(row).flatten()),
-            text(id.into_iter().nth(row).flatten()),
-        ),
-        row,
-        column: at,
-        value: value.to_string(),
-        hint: "the model gave no finite output there; look at its loss in that epoch".into(),
-    }
 }

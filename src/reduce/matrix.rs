@@ -1,19 +1,22 @@
 //! Checks and sums over matrices, in one fixed order.
 //!
-//! Sums run over chunks of [`CHUNK`] rows (or columns) in ascending order, so their bits depend on
-//! the values alone: not on threads, and not on how the caller's array lies in memory.
+//! Sums run over chunks of [`CHUNK`] rows, each in one task, and the chunks are added in ascending
+//! order, so the bits depend on the values alone: not on threads, and not on how the caller's array
+//! lies in memory.
 
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, Mat, Par};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
 
 use crate::{Error, Result};
 
-/// Rows (of a covariance) or columns (of a Gram matrix) that are centred and multiplied at a time.
+/// Rows that one task reads.
 const CHUNK: usize = 512;
 
 /// Refuses NaN and infinities, naming the first by row and column.
 pub(super) fn check_finite(x: ArrayView2<'_, f32>, what: &str, hint: &str) -> Result<()> {
+    if largest_magnitude(x).is_finite() {
+        return Ok(());
+    }
     for (row, values) in x.outer_iter().enumerate() {
         if let Some(column) = values.iter().position(|value| !value.is_finite()) {
             return Err(Error::NonFinite {
@@ -28,19 +31,52 @@ pub(super) fn check_finite(x: ArrayView2<'_, f32>, what: &str, hint: &str) -> Re
     Ok(())
 }
 
+/// The largest absolute value, 0 of no values; infinite where a value is not finite.
+pub(super) fn largest_magnitude(x: ArrayView2<'_, f32>) -> f32 {
+    // Without the sign, the bits of f32 are ordered as the values are, with infinity and NaN on top.
+    let larger = |bits: i32, value: &f32| bits.max((value.to_bits() & 0x7FFF_FFFF) as i32);
+    let of_chunk = |chunk: usize| {
+        let rows = chunk * CHUNK..x.nrows().min((chunk + 1) * CHUNK);
+        rows.fold(0, |bits, row| match x.row(row).to_slice() {
+            Some(values) => values.iter().fold(bits, larger),
+            None => x.row(row).iter().fold(bits, larger),
+        })
+    };
+    let chunks = x.nrows().div_ceil(CHUNK);
+    let bits = (0..chunks).into_par_iter().map(of_chunk).max().unwrap_or(0);
+    f32::from_bits(bits as u32).min(f32::INFINITY)
+}
+
+/// Calls `work` with the columns and values of a row in ascending order, without the cost of an
+/// iterator over strides where the values lie side by side.
+#[inline(always)]
+pub(super) fn for_each_value(row: ArrayView1<'_, f32>, mut work: impl FnMut(usize, f32)) {
+    match row.to_slice() {
+        Some(values) => values
+            .iter()
+            .enumerate()
+            .for_each(|(column, &value)| work(column, value)),
+        None => row
+            .iter()
+            .enumerate()
+            .for_each(|(column, &value)| work(column, value)),
+    }
+}
+
+/// The power of two that brings values of that magnitude below 1; 1 for zero.
+pub(super) fn scale_to_one(magnitude: f32) -> f64 {
+    if magnitude > 0.0 {
+        2_f64.powi(-(f64::from(magnitude).log2().floor() as i32) - 1)
+    } else {
+        1.0
+    }
+}
+
 /// Bytes of a `rows x columns` matrix of `size`-byte values; saturates instead of wrapping.
 pub(super) fn bytes(rows: usize, columns: usize, size: usize) -> u64 {
     (rows as u64)
         .saturating_mul(columns as u64)
         .saturating_mul(size as u64)
-}
-
-/// Bytes that the working matrices of a fit take: the block being centred, the symmetric matrix,
-/// its eigenvectors and the scratch of the decomposition.
-pub(super) fn working_bytes(rows: usize, columns: usize) -> u64 {
-    let side = rows.min(columns);
-    let block = bytes(side, CHUNK, 8);
-    bytes(side, side, 8).saturating_mul(5).saturating_add(block)
 }
 
 /// A matrix of zeros, or an error where memory for it cannot be had.
@@ -65,22 +101,9 @@ pub(super) fn zeros(rows: usize, columns: usize, what: &'static str) -> Result<A
 pub(super) fn mean(x: ArrayView2<'_, f32>) -> Vec<f64> {
     let mut origin = vec![0.0; x.ncols()];
     if x.nrows() > 0 {
-        for (origin, &value) in origin.iter_mut().zip(x.row(0)) {
-            *origin = f64::from(value);
-        }
+        for_each_value(x.row(0), |column, value| origin[column] = f64::from(value));
     }
-    let mut total = vec![0.0; x.ncols()];
-    for chunk in x.axis_chunks_iter(Axis(0), CHUNK) {
-        let mut partial = vec![0.0; x.ncols()];
-        for row in chunk.outer_iter() {
-            for ((sum, &value), &origin) in partial.iter_mut().zip(row).zip(&origin) {
-                *sum += f64::from(value) - origin;
-            }
-        }
-        for (total, partial) in total.iter_mut().zip(partial) {
-            *total += partial;
-        }
-    }
+    let total = sum_rows(x, &origin, |deviation| deviation);
     let count = x.nrows().max(1) as f64;
     origin
         .iter()
@@ -89,52 +112,40 @@ pub(super) fn mean(x: ArrayView2<'_, f32>) -> Vec<f64> {
         .collect()
 }
 
-/// `Xc' Xc` of the centred matrix, `[width, width]`, lower triangle only.
-pub(super) fn scatter(x: ArrayView2<'_, f32>, mean: &[f64]) -> Mat<f64> {
-    let mut sum = Mat::zeros(mean.len(), mean.len());
-    for rows in x.axis_chunks_iter(Axis(0), CHUNK) {
-        let mut block = Mat::zeros(mean.len(), rows.nrows());
-        for (index, row) in rows.outer_iter().enumerate() {
-            let column = block.col_as_slice_mut(index);
-            for ((centred, &value), &mean) in column.iter_mut().zip(row).zip(mean) {
-                *centred = f64::from(value) - mean;
-            }
-        }
-        add_product(&mut sum, &block);
-    }
-    sum
+/// The sum of `(x - mean)^2` over all values.
+pub(super) fn squared_deviation(x: ArrayView2<'_, f32>, mean: &[f64]) -> f64 {
+    sum_rows(x, mean, |deviation| deviation * deviation)
+        .iter()
+        .sum()
 }
 
-/// `Xc Xc'` of the centred matrix, `[rows, rows]`, lower triangle only.
-pub(super) fn gram(x: ArrayView2<'_, f32>, mean: &[f64]) -> Mat<f64> {
-    let mut sum = Mat::zeros(x.nrows(), x.nrows());
-    let chunks = x.axis_chunks_iter(Axis(1), CHUNK).zip(mean.chunks(CHUNK));
-    for (columns, means) in chunks {
-        let mut block = Mat::zeros(x.nrows(), columns.ncols());
-        for (index, (values, &mean)) in columns.axis_iter(Axis(1)).zip(means).enumerate() {
-            let column = block.col_as_slice_mut(index);
-            for (centred, &value) in column.iter_mut().zip(values) {
-                *centred = f64::from(value) - mean;
+/// For every column the sum of `term(x - origin)` over the rows.
+fn sum_rows(
+    x: ArrayView2<'_, f32>,
+    origin: &[f64],
+    term: impl Fn(f64) -> f64 + Copy + Send + Sync,
+) -> Vec<f64> {
+    let of_chunk = |rows: ArrayView2<'_, f32>| {
+        let mut partial = vec![0.0; rows.ncols()];
+        for row in rows.outer_iter() {
+            for_each_value(row, |column, value| {
+                partial[column] += term(f64::from(value) - origin[column]);
+            });
+        }
+        partial
+    };
+    let mut total = vec![0.0; x.ncols()];
+    // A bounded number of partial sums at a time, whatever the number of rows.
+    for part in x.axis_chunks_iter(Axis(0), 64 * CHUNK) {
+        let chunks: Vec<ArrayView2<'_, f32>> = part.axis_chunks_iter(Axis(0), CHUNK).collect();
+        let partials: Vec<Vec<f64>> = chunks.into_par_iter().map(of_chunk).collect();
+        for partial in partials {
+            for (total, partial) in total.iter_mut().zip(partial) {
+                *total += partial;
             }
         }
-        add_product(&mut sum, &block);
     }
-    sum
-}
-
-/// Adds `block block'` to the lower triangle of `sum`.
-fn add_product(sum: &mut Mat<f64>, block: &Mat<f64>) {
-    triangular::matmul(
-        sum,
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        block,
-        BlockStructure::Rectangular,
-        block.transpose(),
-        BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
+    total
 }
 
 /// The inner product of two slices of one length, summed in eight fixed lanes.
@@ -171,23 +182,21 @@ mod tests {
     }
 
     #[test]
-    fn scatter_and_gram_are_the_products_by_definition() {
-        // More rows and more columns than one chunk, so that chunks are summed.
-        let tall = Array2::from_shape_fn((700, 3), |(i, j)| ((i * 7 + j * 5) % 13) as f32);
-        let centre = mean(tall.view());
-        let product = scatter(tall.view(), &centre);
-        let crossed = gram(tall.t(), &vec![0.0; 700]);
-        for i in 0..3 {
-            for j in 0..=i {
-                let plain = |m: &[f64]| -> f64 {
-                    tall.outer_iter()
-                        .map(|row| (f64::from(row[i]) - m[i]) * (f64::from(row[j]) - m[j]))
-                        .sum()
-                };
-                assert!((product[(i, j)] - plain(&centre)).abs() < 1e-8);
-                assert!((crossed[(i, j)] - plain(&[0.0; 3])).abs() < 1e-8);
-            }
+    fn squared_deviations_are_summed_over_all_rows() {
+        let x = Array2::from_shape_fn((1237, 2), |(i, j)| ((i + j) % 2) as f32);
+        let mean = mean(x.view());
+        // n p (1 - p) for each column, 618 and 619 ones.
+        let expected = 2.0 * 618.0 * 619.0 / 1237.0;
+        assert!((squared_deviation(x.view(), &mean) - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_scale_is_a_power_of_two_that_brings_values_below_one() {
+        for (magnitude, scale) in [(0.0, 1.0), (1.0, 0.5), (3.0, 0.25), (0.3, 2.0)] {
+            assert_eq!(scale_to_one(magnitude), scale);
         }
+        assert!(scale_to_one(f32::MAX) * f64::from(f32::MAX) <= 1.0);
+        assert!(scale_to_one(f32::MIN_POSITIVE) > 1e37);
     }
 
     #[test]
@@ -199,7 +208,6 @@ mod tests {
     #[test]
     fn sizes_saturate_instead_of_wrapping() {
         assert_eq!(bytes(usize::MAX, usize::MAX, 8), u64::MAX);
-        assert_eq!(working_bytes(usize::MAX, usize::MAX), u64::MAX);
         assert!(zeros(usize::MAX, 2, "coordinates").is_err());
     }
 }

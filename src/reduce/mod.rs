@@ -3,8 +3,8 @@
 //!
 //! Parameters implement [`Params`] and are checked into a [`Reducer`], which fits a matrix into a
 //! [`Projection`]; a projection transforms further rows and is kept in a file by
-//! [`Projection::to_bytes`] and [`load`]. Every step is sequential in a fixed order, so the same
-//! input gives the same bits whatever the number of threads.
+//! [`Projection::to_bytes`] and [`load`]. Work is split at fixed places and put together in a fixed
+//! order, so the same input and seed give the same bits whatever the number of threads.
 //!
 //! ```
 //! use emberlens::reduce::{Pca, Projection, Reducer, load};
@@ -23,10 +23,22 @@
 mod checksum;
 mod eigen;
 mod matrix;
+mod neighbors;
+mod pacmap;
 mod pca;
 mod projection;
+pub mod quality;
+mod random;
 mod reducer;
+mod threads;
+mod umap;
+mod watch;
 
-pub use pca::{Pca, PcaParams, PcaValidParams};
+pub use neighbors::{Metric, NeighborIndex, NeighborMethod, NeighborSearch, Neighbors};
+pub use pacmap::{Init, Pacmap, PacmapParams, PacmapValidParams};
+pub use pca::{Pca, PcaParams, PcaSolver, PcaValidParams};
 pub use projection::load;
 pub use reducer::{Params, Projection, Reducer};
+pub use threads::Threads;
+pub use umap::{Umap, UmapInit, UmapParams, UmapValidParams};
+pub use watch::Watch;

@@ -11,14 +11,15 @@
 //! | last 4 | CRC-32 (IEEE) of everything before, u32 little-endian |
 //!
 //! The header: `{"method", "params", "seed", "width", "dims", "arrays": [{"name", "type", "shape"}]}`.
-//! `type` is `f64` for every array that version 1 knows; a reader refuses types, methods and
-//! versions that it does not know.
+//! `type` is `f64` or `f32`; a reader refuses types, methods and versions that it does not know.
 
 use serde::{Deserialize, Serialize};
 
 use super::checksum::crc32;
+use super::pacmap::{self, Pacmap};
 use super::pca::{self, Pca};
 use super::reducer::Projection;
+use super::umap::{self, Umap};
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"EMBLPROJ";
@@ -42,7 +43,70 @@ pub(super) struct Saved {
 pub(super) struct SavedArray {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
-    pub(super) values: Vec<f64>,
+    pub(super) values: Values,
+}
+
+/// The values of an array, in one of the types that a file knows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Values {
+    F64(Vec<f64>),
+    F32(Vec<f32>),
+}
+
+impl From<Vec<f64>> for Values {
+    fn from(values: Vec<f64>) -> Self {
+        Self::F64(values)
+    }
+}
+
+impl From<Vec<f32>> for Values {
+    fn from(values: Vec<f32>) -> Self {
+        Self::F32(values)
+    }
+}
+
+impl Values {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::F64(_) => "f64",
+            Self::F32(_) => "f32",
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::F64(values) => values.len() * 8,
+            Self::F32(values) => values.len() * 4,
+        }
+    }
+
+    fn write(&self, file: &mut Vec<u8>) {
+        match self {
+            Self::F64(values) => values
+                .iter()
+                .for_each(|value| file.extend(value.to_le_bytes())),
+            Self::F32(values) => values
+                .iter()
+                .for_each(|value| file.extend(value.to_le_bytes())),
+        }
+    }
+
+    fn are_finite(&self) -> bool {
+        match self {
+            Self::F64(values) => values.iter().all(|value| value.is_finite()),
+            Self::F32(values) => values.iter().all(|value| value.is_finite()),
+        }
+    }
+}
+
+impl SavedArray {
+    pub(super) fn new(name: &str, shape: &[usize], values: impl Into<Values>) -> Self {
+        Self {
+            name: name.into(),
+            shape: shape.into(),
+            values: values.into(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +136,8 @@ pub fn load(bytes: &[u8], place: &str) -> Result<Box<dyn Projection>> {
     let saved = Saved::from_bytes(bytes, place)?;
     match saved.method.as_str() {
         pca::METHOD => Ok(Box::new(Pca::from_saved(saved, place)?)),
+        pacmap::METHOD => Ok(Box::new(Pacmap::from_saved(saved, place)?)),
+        umap::METHOD => Ok(Box::new(Umap::from_saved(saved, place)?)),
         other => Err(corrupt(
             place,
             format!("its method `{other}` is not known to this version of Emberlens; upgrade"),
@@ -84,7 +150,7 @@ impl Saved {
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let describe = |array: &SavedArray| Described {
             name: array.name.clone(),
-            kind: "f64".into(),
+            kind: array.values.kind().into(),
             shape: array.shape.clone(),
         };
         let header = Header {
@@ -106,7 +172,7 @@ impl Saved {
         let header = serde_json::to_vec(&header).map_err(|error| refused(error.to_string()))?;
         let header_length = u32::try_from(header.len())
             .map_err(|_| refused(format!("its header of {} bytes is too long", header.len())))?;
-        let payload: usize = self.arrays.iter().map(|array| array.values.len() * 8).sum();
+        let payload: usize = self.arrays.iter().map(|array| array.values.bytes()).sum();
 
         let mut file = Vec::with_capacity(FIXED + header.len() + payload + CHECKSUM);
         file.extend_from_slice(MAGIC);
@@ -114,8 +180,8 @@ impl Saved {
         file.extend_from_slice(&header_length.to_le_bytes());
         file.extend_from_slice(&(payload as u64).to_le_bytes());
         file.extend_from_slice(&header);
-        for value in self.arrays.iter().flat_map(|array| &array.values) {
-            file.extend_from_slice(&value.to_le_bytes());
+        for array in &self.arrays {
+            array.values.write(&mut file);
         }
         file.extend_from_slice(&crc32(&file).to_le_bytes());
         Ok(file)
@@ -151,8 +217,28 @@ impl Saved {
         })
     }
 
-    /// Takes the finite values of the array of that name and shape out.
+    /// Takes the finite values of the f64 array of that name and shape out.
     pub(super) fn take(&mut self, name: &str, shape: &[usize], place: &str) -> Result<Vec<f64>> {
+        match self.take_any(name, shape, place)? {
+            Values::F64(values) => Ok(values),
+            other => Err(wrong_type(name, &other, place)),
+        }
+    }
+
+    /// The same for an f32 array.
+    pub(super) fn take_f32(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        place: &str,
+    ) -> Result<Vec<f32>> {
+        match self.take_any(name, shape, place)? {
+            Values::F32(values) => Ok(values),
+            other => Err(wrong_type(name, &other, place)),
+        }
+    }
+
+    fn take_any(&mut self, name: &str, shape: &[usize], place: &str) -> Result<Values> {
         let array = self
             .arrays
             .iter_mut()
@@ -163,12 +249,22 @@ impl Saved {
             let reason = format!("array `{name}` is {found:?} where {shape:?} is needed");
             return Err(corrupt(place, reason));
         }
-        if array.values.iter().any(|value| !value.is_finite()) {
+        if !array.values.are_finite() {
             let reason = format!("array `{name}` holds values that are not finite");
             return Err(corrupt(place, reason));
         }
-        Ok(std::mem::take(&mut array.values))
+        Ok(std::mem::replace(
+            &mut array.values,
+            Values::F64(Vec::new()),
+        ))
     }
+}
+
+fn wrong_type(name: &str, values: &Values, place: &str) -> Error {
+    corrupt(
+        place,
+        format!("array `{name}` is of the type `{}`", values.kind()),
+    )
 }
 
 pub(super) fn corrupt(place: &str, reason: String) -> Error {
@@ -216,183 +312,41 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// The values of one array and the rest of the payload.
-fn read_array<'a>(array: &Described, payload: &'a [u8]) -> Result<(Vec<f64>, &'a [u8]), String> {
+fn read_array<'a>(array: &Described, payload: &'a [u8]) -> Result<(Values, &'a [u8]), String> {
     let Described { name, kind, shape } = array;
-    if kind != "f64" {
-        return Err(format!("array `{name}` is of the unknown type `{kind}`"));
-    }
+    let size = match kind.as_str() {
+        "f64" => 8,
+        "f32" => 4,
+        _ => return Err(format!("array `{name}` is of the unknown type `{kind}`")),
+    };
     let needed = shape
         .iter()
-        .try_fold(8_usize, |size, &side| size.checked_mul(side));
+        .try_fold(size, |size: usize, &side| size.checked_mul(side));
     let (values, rest) = needed
         .and_then(|needed| payload.split_at_checked(needed))
         .ok_or_else(|| {
             let left = payload.len();
             format!("array `{name}` of shape {shape:?} is larger than the {left} bytes left")
         })?;
-    let values = values.as_chunks::<8>().0;
-    Ok((
-        values
-            .iter()
-            .map(|&bytes| f64::from_le_bytes(bytes))
-            .collect(),
-        rest,
-    ))
+    let values = if size == 8 {
+        let values = values.as_chunks::<8>().0;
+        Values::F64(
+            values
+                .iter()
+                .map(|&bytes| f64::from_le_bytes(bytes))
+                .collect(),
+        )
+    } else {
+        let values = values.as_chunks::<4>().0;
+        Values::F32(
+            values
+                .iter()
+                .map(|&bytes| f32::from_le_bytes(bytes))
+                .collect(),
+        )
+    };
+    Ok((values, rest))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ErrorKind;
-    use crate::reduce::Reducer;
-    use ndarray::Array2;
-    use proptest::prelude::*;
-
-    fn file() -> Vec<u8> {
-        let x = Array2::from_shape_fn((9, 4), |(i, j)| ((i * 5 + j * j * 3) % 7) as f32);
-        Pca::params()
-            .dims(2)
-            .fit(x.view())
-            .unwrap()
-            .to_bytes()
-            .unwrap()
-    }
-
-    fn saved() -> Saved {
-        Saved::from_bytes(&file(), "model.bin").unwrap()
-    }
-
-    fn refusal(bytes: &[u8]) -> String {
-        let error = load(bytes, "models/embedding-pca.bin").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt);
-        error.to_string()
-    }
-
-    /// The file with another header, its lengths and checksum made to fit.
-    fn with_header(header: &serde_json::Value) -> Vec<u8> {
-        let file = file();
-        let length = u32::from_le_bytes(field(&file, 12).unwrap()) as usize;
-        let header = serde_json::to_vec(header).unwrap();
-        let mut bytes = file[..12].to_vec();
-        bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&file[16..FIXED]);
-        bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(&file[FIXED + length..file.len() - CHECKSUM]);
-        let checksum = crc32(&bytes).to_le_bytes();
-        bytes.extend_from_slice(&checksum);
-        bytes
-    }
-
-    fn header() -> serde_json::Value {
-        let file = file();
-        let length = u32::from_le_bytes(field(&file, 12).unwrap()) as usize;
-        serde_json::from_slice(&file[FIXED..FIXED + length]).unwrap()
-    }
-
-    #[test]
-    fn a_file_cut_anywhere_is_refused() {
-        let file = file();
-        for length in 0..file.len() {
-            refusal(&file[..length]);
-        }
-    }
-
-    #[test]
-    fn every_single_flipped_bit_is_refused() {
-        let file = file();
-        for bit in 0..file.len() * 8 {
-            let mut altered = file.clone();
-            altered[bit / 8] ^= 1 << (bit % 8);
-            refusal(&altered);
-        }
-    }
-
-    #[test]
-    fn a_newer_format_is_named() {
-        let mut newer = file();
-        newer[8] = 2;
-        assert!(refusal(&newer).contains("format 2"));
-    }
-
-    #[test]
-    fn an_unknown_method_is_named_although_the_file_is_whole() {
-        let other = Saved {
-            method: "isomap".into(),
-            ..saved()
-        };
-        assert!(refusal(&other.to_bytes().unwrap()).contains("isomap"));
-    }
-
-    #[test]
-    fn shapes_that_contradict_each_other_are_refused_although_the_checksum_holds() {
-        let wider = Saved {
-            width: 5,
-            ..saved()
-        };
-        assert!(refusal(&wider.to_bytes().unwrap()).contains("[2, 4] where [2, 5]"));
-        let deeper = Saved {
-            dims: usize::MAX,
-            ..saved()
-        };
-        refusal(&deeper.to_bytes().unwrap());
-        let mut infinite = saved();
-        infinite.arrays[0].values[0] = f64::INFINITY;
-        assert!(refusal(&infinite.to_bytes().unwrap()).contains("not finite"));
-        let mut missing = saved();
-        missing.arrays.pop();
-        assert!(refusal(&missing.to_bytes().unwrap()).contains("missing"));
-    }
-
-    #[test]
-    fn claimed_sizes_are_checked_before_anything_is_allocated() {
-        for shape in [
-            vec![usize::MAX / 8],
-            vec![usize::MAX, usize::MAX],
-            vec![1 << 40],
-        ] {
-            let mut header = header();
-            header["arrays"][0]["shape"] = serde_json::json!(shape);
-            assert!(refusal(&with_header(&header)).contains("larger than"));
-        }
-        let mut header = header();
-        header["arrays"].as_array_mut().unwrap().pop();
-        assert!(refusal(&with_header(&header)).contains("belong to no array"));
-    }
-
-    #[test]
-    fn an_array_type_of_the_future_is_refused() {
-        let mut header = header();
-        header["arrays"][1]["type"] = "f16".into();
-        assert!(refusal(&with_header(&header)).contains("f16"));
-    }
-
-    #[test]
-    fn extra_header_keys_are_allowed() {
-        let mut header = header();
-        header["note"] = "written by a later minor version".into();
-        assert!(load(&with_header(&header), "model.bin").is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-            prop_assert!(load(&bytes, "x").is_err());
-        }
-
-        #[test]
-        fn arbitrary_headers_with_a_true_checksum_never_panic(
-            text in ".{0,80}",
-            payload in prop::collection::vec(any::<u8>(), 0..64),
-        ) {
-            let mut bytes = MAGIC.to_vec();
-            bytes.extend_from_slice(&VERSION.to_le_bytes());
-            bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
-            bytes.extend_from_slice(&payload);
-            let checksum = crc32(&bytes).to_le_bytes();
-            bytes.extend_from_slice(&checksum);
-            prop_assert!(load(&bytes, "x").is_err());
-        }
-    }
-}
+mod tests;

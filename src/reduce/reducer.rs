@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use ndarray::{Array2, ArrayView2};
 
+use super::watch::Watch;
 use crate::Result;
 
 /// Parameters as the user set them, not yet checked.
@@ -34,7 +35,9 @@ pub trait Reducer {
     /// `NonFinite` for NaN and infinities, `Degenerate` for a matrix that nothing can be learnt
     /// from, `TooLarge` before memory beyond the limit is asked for, `InvalidArgument` for
     /// parameters that do not go with the matrix.
-    fn fit(&self, x: ArrayView2<'_, f32>) -> Result<Self::Fitted>;
+    fn fit(&self, x: ArrayView2<'_, f32>) -> Result<Self::Fitted> {
+        Ok(self.fit_transform(x)?.0)
+    }
 
     /// Learns a projection and returns the coordinates of the very rows it was learnt from.
     ///
@@ -47,10 +50,19 @@ pub trait Reducer {
     /// # Errors
     /// Those of [`Reducer::fit`] and [`Projection::transform`].
     fn fit_transform(&self, x: ArrayView2<'_, f32>) -> Result<(Self::Fitted, Array2<f32>)> {
-        let fitted = self.fit(x)?;
-        let coordinates = fitted.transform(x)?;
-        Ok((fitted, coordinates))
+        self.fit_watched(x, &Watch::default())
     }
+
+    /// [`Reducer::fit_transform`] with progress, and a flag that stops it.
+    ///
+    /// # Errors
+    /// Those of [`Reducer::fit_transform`]; `Interrupted` when the flag was set, which iterations
+    /// look at.
+    fn fit_watched(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<(Self::Fitted, Array2<f32>)>;
 }
 
 impl<P: Params> Reducer for P {
@@ -60,8 +72,12 @@ impl<P: Params> Reducer for P {
         self.check()?.fit(x)
     }
 
-    fn fit_transform(&self, x: ArrayView2<'_, f32>) -> Result<(Self::Fitted, Array2<f32>)> {
-        self.check()?.fit_transform(x)
+    fn fit_watched(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<(Self::Fitted, Array2<f32>)> {
+        self.check()?.fit_watched(x, watch)
     }
 }
 

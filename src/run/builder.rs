@@ -169,7 +169,8 @@ impl RunBuilder {
         }
     }
 
-    fn reuse(&self, id: &str) -> Result<Run> {
+    /// Goes on with this run.
+    pub(super) fn reuse(&self, id: &str) -> Result<Run> {
         let reader = self.reader_unless_written(id)?;
         let opened = Fact::Opened {
             format_version: FORMAT_VERSION.to_owned(),

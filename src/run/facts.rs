@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::PassRecord;
+use super::{PassRecord, ProjectionInfo};
 use crate::storage::{Documents, Location};
 use crate::{Error, Result};
 
@@ -90,12 +90,14 @@ pub(crate) enum Fact {
     PassCompleted(PassRecord),
     /// A pass will never be completed.
     PassAbandoned { pass_id: String, reason: String },
+    /// A table of coordinates was written; the latest of a name counts.
+    Projected(ProjectionInfo),
     /// Another run took this one's name; this one is being deleted.
     Superseded { by: String },
 }
 
 /// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "created",
     "opened",
     "parameters",
@@ -107,6 +109,7 @@ const KINDS: [&str; 12] = [
     "pass_started",
     "pass_completed",
     "pass_abandoned",
+    "projected",
     "superseded",
 ];
 

@@ -3,7 +3,7 @@
 use super::facts;
 use super::project_document;
 use super::reader::{DamagedProject, DamagedRun, RunInfo, RunReader};
-use super::{RunBuilder, builder::is_id_of};
+use super::{Run, RunBuilder, builder::is_id_of};
 use crate::storage::{Location, names};
 use crate::table::{Columns, Table};
 use crate::{Error, Result};
@@ -221,6 +221,26 @@ impl Project {
                 "give more of the id, or the run's whole name",
             )),
         }
+    }
+
+    /// Goes on with the run that [`Project::open_run`] finds; its status is `running` until it is
+    /// ended again.
+    ///
+    /// # Errors
+    /// Those of [`Project::open_run`]; `AlreadyExists` when a living process writes the run.
+    ///
+    /// ```
+    /// use emberlens::run::{Project, Status};
+    /// let project = Project::open("memory://", "docs")?;
+    /// let id = project.run("cnn").start()?.id().to_owned();
+    /// let run = project.resume_run(&id)?;
+    /// run.complete()?;
+    /// assert_eq!(project.open_run(&id)?.status(), &Status::Completed);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    pub fn resume_run(&self, id_or_name: &str) -> Result<Run> {
+        let reader = self.open_run(id_or_name)?;
+        RunBuilder::new(self.clone(), reader.name()).reuse(reader.id())
     }
 
     /// Those of the ids whose runs have exactly this name, newest first.

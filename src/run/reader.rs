@@ -30,7 +30,7 @@ use crate::{Error, Result};
 pub struct RunReader {
     location: Location,
     project: Location,
-    state: RunState,
+    pub(super) state: RunState,
     status: Status,
 }
 

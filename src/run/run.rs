@@ -10,7 +10,9 @@ use super::facts::Fact;
 use super::flatten::flatten;
 use super::session::Session;
 use super::stream_table::StreamTable;
-use super::{At, Output, PassId, PassRecord, Project, RunReader, Status};
+use super::{
+    At, InputTable, Output, PassId, PassRecord, Project, ProjectionInfo, RunReader, Status,
+};
 use crate::storage::{Location, names};
 use crate::table::Table;
 use crate::{Error, Result};
@@ -144,6 +146,24 @@ impl Run {
             name: name.to_owned(),
             url,
         }))
+    }
+
+    /// Records a fitted projection of another run as an input.
+    pub(crate) fn add_input_model(&self, name: &str, url: &str) -> Result<()> {
+        let input = InputTable {
+            name: name.to_owned(),
+            url: self.session.project.relative(url),
+            revision: 0,
+        };
+        if self.session.state().inputs.contains(&input) {
+            return Ok(());
+        }
+        self.session.record(Fact::Input(input))
+    }
+
+    /// Records a table of coordinates; readers see it from now on.
+    pub(crate) fn add_projection(&self, info: &ProjectionInfo) -> Result<()> {
+        self.session.record(Fact::Projected(info.clone()))
     }
 
     /// Logs one value of each named series; a name that was logged before extends its series.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::facts::{self, Document, Fact};
 use super::passes::{IncompletePass, Passes};
-use super::{InputTable, Output, Status};
+use super::{InputTable, Output, ProjectionInfo, Status};
 use crate::Result;
 use crate::storage::Location;
 
@@ -27,6 +27,7 @@ pub(crate) struct RunState {
     pub(crate) outputs: Vec<Output>,
     pub(crate) status: Status,
     pub(crate) passes: Passes,
+    pub(crate) projections: Vec<ProjectionInfo>,
     pub(crate) superseded_by: Option<String>,
 }
 
@@ -58,6 +59,7 @@ impl RunState {
             outputs: Vec::new(),
             status: Status::Running,
             passes: Passes::default(),
+            projections: Vec::new(),
             superseded_by: None,
         }
     }
@@ -112,6 +114,10 @@ impl RunState {
             }
             Fact::PassCompleted(record) => self.passes.finish(record),
             Fact::PassAbandoned { pass_id, reason } => self.passes.abandon(&pass_id, reason),
+            Fact::Projected(info) => {
+                self.projections.retain(|known| known.name != info.name);
+                self.projections.push(info);
+            }
             Fact::Superseded { by } => self.superseded_by = Some(by),
         }
     }

@@ -64,6 +64,45 @@ impl Column {
         }
     }
 
+    /// Embeddings of the instances of samples (words, boxes): one matrix per sample.
+    ///
+    /// ```
+    /// use emberlens::table::{Column, Columns};
+    /// use ndarray::{Array2, arr2};
+    /// let words = [arr2(&[[1.0_f32, 2.0], [3.0, 4.0]]), Array2::zeros((0, 2))];
+    /// let column = Column::instance_embeddings(&words.each_ref().map(|words| words.view()));
+    /// assert_eq!(column.len(), 2);
+    /// assert!(Columns::new().with("words", column).into_batch("example").is_ok());
+    /// ```
+    ///
+    /// # Shapes and units
+    /// Each `[instances, width]`; any number of instances, also none. One batch holds fewer than
+    /// 2^31 values; [`Columns::into_batch`] refuses a larger one.
+    pub fn instance_embeddings(samples: &[ArrayView2<'_, f32>]) -> Self {
+        let size = |sample: &ArrayView2<'_, f32>| sample.len().max(sample.nrows());
+        if exceeds_list_offsets(samples.iter().map(size).sum(), 1) {
+            return Self::from_array(Arc::new(NullArray::new(samples.len())));
+        }
+        let element = |data_type| Arc::new(Field::new("element", data_type, true));
+        let widths = samples
+            .iter()
+            .flat_map(|sample| std::iter::repeat_n(sample.ncols(), sample.nrows()));
+        let all = Float32Array::from_iter_values(samples.iter().flatten().copied());
+        let vectors = ListArray::new(
+            element(DataType::Float32),
+            OffsetBuffer::from_lengths(widths),
+            Arc::new(all),
+            None,
+        );
+        let counts = samples.iter().map(ArrayView2::nrows);
+        Self::from_array(Arc::new(ListArray::new(
+            element(vectors.data_type().clone()),
+            OffsetBuffer::from_lengths(counts),
+            Arc::new(vectors),
+            None,
+        )))
+    }
+
     /// Sets how the column is shown and used.
     pub fn role(mut self, role: Role) -> Self {
         self.role = Some(role);

@@ -210,6 +210,20 @@ impl DeltaTable {
         self.commit_in_turn(&commit)
     }
 
+    /// As [`DeltaTable::replace_all`], as the version right after `base`; `None` when another writer
+    /// was there first and nothing was committed.
+    pub(crate) fn replace_after(
+        &self,
+        base: u64,
+        writer_id: &str,
+        files: &[DataFile],
+        schema: &Schema,
+    ) -> Result<Option<u64>> {
+        let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
+        commit.replaces = true;
+        self.attempt(&commit, Some(base))
+    }
+
     fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
             if let Some(version) = self.attempt(commit, None)? {

@@ -73,3 +73,29 @@ fn a_file_that_cannot_be_written_is_named() {
     assert!(to("/no/such/folder/rows.csv").contains("/no/such/folder/rows.csv"));
     assert!(to("rows.xlsx").contains(".parquet, .csv or .jsonl"));
 }
+
+#[test]
+fn an_input_that_cannot_be_reduced_is_named_with_the_way_out() {
+    let example = Example::new();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = example.root().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    let out = example.root().join("xy.npy").display().to_string();
+    let reduce = |input: &str, more: &[&str]| {
+        error(&example, &[&["reduce", input, "-o", &out], more].concat())
+    };
+    assert!(reduce("nothing.npy", &[]).contains("no file `nothing.npy`"));
+    assert!(reduce("nothing", &[]).contains(&example.cnn));
+    assert!(reduce(&file("x.txt", b"1,2"), &[]).contains("numpy.save"));
+    assert!(reduce(&file("x.npy", b"\x93NUMPY\x01\x00"), &[]).contains("the file ends"));
+    assert!(reduce(&file("x.parquet", b"PAR1 no more"), &[]).contains("no readable Parquet"));
+    assert!(reduce("cnn", &["--column", "nope"]).contains("embedding (vectors)"));
+    assert!(reduce("cnn", &["--stream", "boxes"]).contains("default"));
+    let matrix = crate::embedded::matrix_file(&example);
+    assert!(reduce(&matrix, &["--column", "a"]).contains("no columns"));
+    assert!(reduce(&matrix, &["--with", &file("m.bin", b"EMBLPROJ")]).contains("cut"));
+    assert!(error(&example, &["reduce", &matrix, "-o", "xy.csv"]).contains(".npy or .parquet"));
+    assert!(error(&example, &["reduce", &matrix, "-o", "/no/such/xy.npy"]).contains("/no/such"));
+}

@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+mod a_run_is_reduced_in_place_or_into_a_file;
+mod embedded;
 mod errors_end_with_1_and_say_what_exists;
 mod example;
 mod exports_read_back;
 mod json_output_is_json;
 mod lists_hide_nothing;
+mod plots_show_a_run;
+mod reduce_gives_the_librarys_coordinates;
+mod reduce_leaves_no_half_file;
 mod show_tells_the_whole_run;
 mod top_ranks_what_was_collected;
 mod wrong_usage_ends_with_2;

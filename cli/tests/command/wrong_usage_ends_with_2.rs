@@ -3,7 +3,7 @@ use crate::example::{Example, stderr};
 #[test]
 fn every_wrong_call_ends_with_2_and_the_way_to_help() {
     let example = Example::new();
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 19] = [
         &[],
         &["lss"],
         &["show"],
@@ -13,6 +13,16 @@ fn every_wrong_call_ends_with_2_and_the_way_to_help() {
         &["export", "cnn"],
         &["ls", ".", "--root", "."],
         &["ls", "--no-such-option"],
+        &["reduce"],
+        &["reduce", "x.npy", "--method", "tsne"],
+        &["reduce", "x.npy", "--method", "pca", "--neighbors", "5"],
+        &["reduce", "x.npy", "--method", "pca", "--metric", "cosine"],
+        &["reduce", "x.npy", "--with", "m", "--seed", "7"],
+        &["reduce", "x.npy", "--threads", "0"],
+        &["reduce", "x.npy", "-o", "y.npy", "--save", "y.npy"],
+        &["reduce", "x.npy", "--fit-sample", "0"],
+        &["plot"],
+        &["plot", "embedding", "cnn"],
     ];
     for arguments in wrong {
         let output = example.emberlens(arguments);

@@ -1,4 +1,5 @@
-//! Writing rows to one file that other tools read: Parquet, CSV or JSON lines.
+//! Writing rows to one file that other tools read: Parquet, CSV or JSON lines; other files by
+//! [`whole_file`].
 //!
 //! The file appears whole or not at all: rows go to a temporary file beside it, which is synced and
 //! renamed at the end.
@@ -6,7 +7,7 @@
 mod json;
 mod target;
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,6 +110,53 @@ pub fn to_file(
     drop(file);
     target.publish()?;
     Ok(rows)
+}
+
+/// Writes a file of any format so that it appears whole or not at all.
+///
+/// # Durability
+/// The file is synced before it gets its name.
+///
+/// # Errors
+/// As [`to_file`], with the error that `write` returns.
+///
+/// ```
+/// use emberlens::table::export::{Existing, whole_file};
+/// # fn main() -> emberlens::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("note.txt");
+/// whole_file(&path, Existing::Refuse, |file| file.write_all(b"all of it"))?;
+/// assert_eq!(std::fs::read(&path).unwrap(), b"all of it");
+/// assert!(whole_file(&path, Existing::Refuse, |_| Ok(())).is_err());
+/// # Ok(())
+/// # }
+/// ```
+pub fn whole_file(
+    path: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let target = Target::create(path, existing)?;
+    let mut file = BufWriter::new(target.file());
+    write(&mut file)
+        .and_then(|()| file.flush())
+        .map_err(|error| Error::storage("writing the file", path.to_string_lossy(), error))?;
+    drop(file);
+    target.publish()
+}
+
+/// Finds out whether a file can be written, before the work whose result it is to hold.
+///
+/// # Errors
+/// `AlreadyExists` and `Storage` as [`to_file`]; nothing is left behind.
+///
+/// ```
+/// use emberlens::table::export::{Existing, check_writable};
+/// let error = check_writable("/no/such/folder/rows.csv".as_ref(), Existing::Refuse).unwrap_err();
+/// assert!(error.to_string().contains("/no/such/folder/rows.csv"));
+/// ```
+pub fn check_writable(path: &Path, existing: Existing) -> Result<()> {
+    Target::create(path, existing).map(drop)
 }
 
 fn write_parquet(

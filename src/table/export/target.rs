@@ -19,15 +19,18 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn create(path: &Path, existing: Existing) -> Result<Self> {
-        refuse_existing(path, existing)?;
-        let Some(name) = path.file_name() else {
-            return Err(Error::invalid(
-                "file",
-                path.display(),
-                "it names no file",
-                "name one",
-            ));
+        let name = match path.file_name() {
+            Some(name) if !path.is_dir() => name,
+            _ => {
+                return Err(Error::invalid(
+                    "file",
+                    path.display(),
+                    "it names no file",
+                    "name one",
+                ));
+            }
         };
+        refuse_existing(path, existing)?;
         let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}.tmp", std::process::id()));

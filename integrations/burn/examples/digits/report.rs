@@ -59,6 +59,7 @@ pub fn render(
         aggregates(&mut out, run)?;
         suspicious(&mut out, run, train, side)?;
     }
+    coordinates(&mut out, run)?;
     next(&mut out, run, root)?;
     Ok(out)
 }
@@ -216,6 +217,30 @@ fn draw(
     Ok(())
 }
 
+/// Where the embeddings of all epochs lie in the plane, and how much they moved while training.
+fn coordinates(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+    for projection in run.projections() {
+        writeln!(
+            out,
+            "\n{} by {}: coordinates of {} rows, all epochs in one layout",
+            projection.column, projection.method, projection.rows
+        )?;
+        let movement = run.movement(&projection.name)?;
+        let of_train = movement.iter().filter(|moved| moved.split == "train");
+        let medians: Vec<String> = of_train
+            .map(|moved| format!("{:.2}", moved.median))
+            .collect();
+        if !medians.is_empty() {
+            writeln!(
+                out,
+                "  the median training sample moves from epoch to epoch by {} of the layout's spread",
+                medians.join(", ")
+            )?;
+        }
+    }
+    Ok(())
+}
+
 fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
     if run.location().local_path().is_none() {
         return Ok(()); // it ends with this process
@@ -241,6 +266,7 @@ fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Fai
         out,
         "  {cli} export {name} --stream {STREAM} -o digits.parquet"
     )?;
+    writeln!(out, "  {cli} plot embedding {name} -o digits.png")?;
     writeln!(
         out,
         "  python -c 'import polars; print(polars.read_delta(\"{}/metrics/{STREAM}\"))'",

@@ -1,15 +1,17 @@
-//! Principal component analysis, exact.
+//! Parameters and the fitted projection.
 
 use ndarray::{Array2, ArrayView2};
 use serde_json::json;
 
-use super::projection::{Saved, SavedArray, corrupt};
-use super::reducer::{Params, Projection, Reducer};
-use super::{eigen, matrix};
+use super::linear::Linear;
+use super::solve::Plan;
+use crate::reduce::projection::{Saved, SavedArray, corrupt};
+use crate::reduce::reducer::{Params, Projection, Reducer};
+use crate::reduce::{Threads, Watch, matrix};
 use crate::{Error, Result};
 
 /// The method's name in paths and files.
-pub(super) const METHOD: &str = "pca";
+pub(in crate::reduce) const METHOD: &str = "pca";
 
 /// Memory that the working matrices of a fit may take unless set otherwise: 4 GiB.
 const MEMORY_LIMIT: u64 = 4 << 30;
@@ -46,11 +48,32 @@ pub struct Pca {
     ratio: Vec<f64>,
 }
 
-/// Parameters of [`Pca`]: 2 dims and 4 GiB of working memory unless set otherwise.
+/// Parameters of [`Pca`]: 2 dims, [`PcaSolver::Auto`], seed 0, all threads and 4 GiB of working
+/// memory unless set otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PcaParams {
     dims: usize,
+    solver: PcaSolver,
+    seed: u64,
+    threads: Threads,
     memory_limit: u64,
+}
+
+/// How the components are found.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PcaSolver {
+    /// Exact where rows or width are 256 at most or a quarter of the components is asked for,
+    /// randomised beyond; products of large matrices are computed in blocks of f32 whose sums are
+    /// f64.
+    #[default]
+    Auto,
+    /// All eigenvectors of the products of the columns (or rows, where there are fewer), all in f64.
+    Exact,
+    /// Randomised subspace iteration, seven turns (Halko, Martinsson, Tropp 2011): quick for few
+    /// components of wide matrices. Components whose variances are nearly equal may mix, and the
+    /// last ones are less certain than the first.
+    Randomized,
 }
 
 /// Checked parameters of [`Pca`].
@@ -62,6 +85,9 @@ impl Pca {
     pub fn params() -> PcaParams {
         PcaParams {
             dims: 2,
+            solver: PcaSolver::Auto,
+            seed: 0,
+            threads: Threads::All,
             memory_limit: MEMORY_LIMIT,
         }
     }
@@ -82,7 +108,7 @@ impl Pca {
     }
 
     /// Reads the fields back from a file.
-    pub(super) fn from_saved(mut saved: Saved, place: &str) -> Result<Self> {
+    pub(in crate::reduce) fn from_saved(mut saved: Saved, place: &str) -> Result<Self> {
         let (width, dims) = (saved.width, saved.dims);
         if dims == 0 || dims > width {
             return Err(corrupt(
@@ -107,9 +133,28 @@ impl PcaParams {
         self
     }
 
+    /// Sets how the components are found.
+    pub fn solver(mut self, solver: PcaSolver) -> Self {
+        self.solver = solver;
+        self
+    }
+
+    /// Sets the seed of the randomised solver.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the threads of a fit; the result has the same bits whatever their number.
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Sets the bytes that the working matrices of a fit may take.
     ///
-    /// A fit needs about 40 `s`² bytes, `s` being the smaller of rows and width.
+    /// An exact fit needs about 40 `s`² bytes, `s` being the smaller of rows and width; a randomised
+    /// one 16 `s`² up to `s` = 2048 and about 72 (dims + 10) bytes per column beyond.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = bytes;
         self
@@ -136,10 +181,32 @@ impl Reducer for PcaValidParams {
     type Fitted = Pca;
 
     fn fit(&self, x: ArrayView2<'_, f32>) -> Result<Pca> {
+        self.0.threads.run(|| self.fit_here(x, &Watch::default()))?
+    }
+
+    fn fit_watched(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<(Pca, Array2<f32>)> {
+        watch.check("PCA")?;
+        self.0.threads.run(|| {
+            let fitted = self.fit_here(x, watch)?;
+            watch.check("PCA")?;
+            let coordinates = fitted.transform(x)?;
+            Ok((fitted, coordinates))
+        })?
+    }
+}
+
+impl PcaValidParams {
+    /// Fits on the threads of the caller.
+    pub(in crate::reduce) fn fit_here(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<Pca> {
         let (rows, width) = x.dim();
         let dims = self.0.dims;
         check_shape(rows, width, dims)?;
-        let needed = matrix::working_bytes(rows, width);
+        let plan = Plan::new(self.0.solver, rows, width, dims);
+        let needed = plan.bytes(rows, width, dims);
         if needed > self.0.memory_limit {
             return Err(Error::TooLarge {
                 what: format!("PCA of {rows} x {width} values"),
@@ -151,25 +218,8 @@ impl Reducer for PcaValidParams {
         matrix::check_finite(x, "the matrix to fit", "leave the row out before reducing")?;
 
         let mean = matrix::mean(x);
-        let by_columns = width <= rows;
-        let products = if by_columns {
-            matrix::scatter(x, &mean)
-        } else {
-            matrix::gram(x, &mean)
-        };
-        let total: f64 = (0..products.nrows()).map(|i| products[(i, i)]).sum();
-        let pairs = eigen::largest(&products, dims).ok_or_else(|| {
-            degenerate(
-                rows,
-                width,
-                "its eigenvalues were not found",
-                "rescale the values",
-            )
-        })?;
-        let noise = pairs.first().map_or(0.0, |(largest, _)| {
-            largest.max(0.0) * f64::EPSILON * rows.max(width) as f64
-        });
-
+        let scale = matrix::scale_to_one(matrix::largest_magnitude(x));
+        let spectrum = plan.solve(x, &mean, scale, dims, self.0.seed, watch)?;
         let mut pca = Pca {
             mean,
             components: vec![vec![0.0; width]; dims],
@@ -177,18 +227,10 @@ impl Reducer for PcaValidParams {
             ratio: vec![0.0; dims],
         };
         let divisor = rows.saturating_sub(1).max(1) as f64;
-        for (axis, (value, vector)) in pairs.into_iter().enumerate() {
-            if value <= noise {
-                break;
-            }
-            let component = if by_columns {
-                vector
-            } else {
-                from_rows(x, &pca.mean, &vector, &pca.components[..axis])
-            };
+        for (axis, (value, component)) in spectrum.pairs.into_iter().enumerate() {
             pca.components[axis] = with_positive_peak(component);
             pca.variance[axis] = value / divisor;
-            pca.ratio[axis] = (value / total).min(1.0);
+            pca.ratio[axis] = (value / spectrum.total).min(1.0);
         }
         Ok(pca)
     }
@@ -221,16 +263,7 @@ impl Projection for Pca {
             "the matrix to transform",
             "leave the row out before reducing",
         )?;
-        let mut coordinates = matrix::zeros(x.nrows(), self.dims(), "coordinates")?;
-        let mut centred = vec![0.0; self.width()];
-        for (row, mut placed) in x.outer_iter().zip(coordinates.outer_iter_mut()) {
-            for ((centred, &value), &mean) in centred.iter_mut().zip(row).zip(&self.mean) {
-                *centred = f64::from(value) - mean;
-            }
-            for (coordinate, component) in placed.iter_mut().zip(&self.components) {
-                *coordinate = matrix::dot(&centred, component) as f32;
-            }
-        }
+        let coordinates = Linear::<f64>::new(&self.mean, &self.components, 1.0).place(x)?;
         matrix::check_finite(
             coordinates.view(),
             "the result of the PCA",
@@ -245,16 +278,11 @@ impl Projection for Pca {
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let (width, dims) = (self.width(), self.dims());
-        let array = |name: &str, shape: &[usize], values: Vec<f64>| SavedArray {
-            name: name.into(),
-            shape: shape.into(),
-            values,
-        };
         let arrays = vec![
-            array("mean", &[width], self.mean.clone()),
-            array("components", &[dims, width], self.components.concat()),
-            array("explained_variance", &[dims], self.variance.clone()),
-            array("explained_variance_ratio", &[dims], self.ratio.clone()),
+            SavedArray::new("mean", &[width], self.mean.clone()),
+            SavedArray::new("components", &[dims, width], self.components.concat()),
+            SavedArray::new("explained_variance", &[dims], self.variance.clone()),
+            SavedArray::new("explained_variance_ratio", &[dims], self.ratio.clone()),
         ];
         Saved {
             method: METHOD.into(),
@@ -304,29 +332,6 @@ fn degenerate(rows: usize, columns: usize, reason: &str, hint: &str) -> Error {
         reason: reason.into(),
         hint: hint.into(),
     }
-}
-
-/// The component that belongs to an eigenvector `u` of the Gram matrix: `Xc' u`, of unit length.
-///
-/// What is left of earlier components is taken out: products of small eigenvalues lose digits.
-fn from_rows(x: ArrayView2<'_, f32>, mean: &[f64], u: &[f64], earlier: &[Vec<f64>]) -> Vec<f64> {
-    let mut component = vec![0.0; mean.len()];
-    for (row, weight) in x.outer_iter().zip(u) {
-        for ((sum, &value), &mean) in component.iter_mut().zip(row).zip(mean) {
-            *sum += weight * (f64::from(value) - mean);
-        }
-    }
-    for known in earlier {
-        let shared = matrix::dot(&component, known);
-        for (value, known) in component.iter_mut().zip(known) {
-            *value -= shared * known;
-        }
-    }
-    let length = matrix::dot(&component, &component).sqrt();
-    for value in &mut component {
-        *value /= length;
-    }
-    component
 }
 
 /// The vector or its negative, whichever has its largest component positive.

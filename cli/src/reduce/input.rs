@@ -1,0 +1,158 @@
+//! What `emberlens reduce` reads: what INPUT is, and its rows as a matrix.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use emberlens::run::RunReader;
+use emberlens::storage::Location;
+use emberlens::table::{DeltaTable, Snapshot};
+use emberlens::{Error, Result};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use super::columns::{Gather, Rows, wanted};
+use crate::find::Place;
+use crate::npy;
+
+/// How every Parquet file begins.
+const PARQUET: &[u8] = b"PAR1";
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// What the user named.
+pub enum Input {
+    Npy(PathBuf),
+    Parquet(PathBuf),
+    Delta(Box<Snapshot>, String),
+    Run(Box<RunReader>),
+}
+
+impl Input {
+    /// A file that exists, else a Delta table, else a run.
+    ///
+    /// # Errors
+    /// `Import` for a file of another kind; `NotFound` with the runs that exist.
+    pub fn find(text: &str, place: &Place) -> Result<Self> {
+        let path = Path::new(text);
+        if path.is_file() {
+            return by_content(path);
+        }
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if !path.is_dir() && ["npy", "parquet"].iter().any(|known| ending == *known) {
+            return Err(Error::NotFound {
+                what: "file",
+                name: text.to_owned(),
+                hint: "check the path".into(),
+                place: std::env::current_dir()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into(),
+            });
+        }
+        if path.is_dir() || text.contains("://") {
+            let location = Location::open(text)?;
+            if DeltaTable::exists(&location)? {
+                let snapshot = DeltaTable::open(location)?.snapshot()?;
+                return Ok(Self::Delta(Box::new(snapshot), text.to_owned()));
+            }
+        }
+        place.run(text).map(|reader| Self::Run(Box::new(reader)))
+    }
+
+    /// What it is, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Npy(_) => "npy",
+            Self::Parquet(_) => "parquet",
+            Self::Delta(..) => "delta",
+            Self::Run(_) => "run",
+        }
+    }
+}
+
+/// The rows of a `.npy` file.
+pub fn npy_rows(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Rows> {
+    Ok(Rows {
+        matrix: npy::read(path, go_on)?,
+        keys: Vec::new(),
+    })
+}
+
+/// The rows of a Parquet file.
+///
+/// # Memory
+/// The matrix, the keys and one batch.
+pub fn parquet_rows(
+    path: &Path,
+    columns: &[String],
+    go_on: &dyn Fn() -> Result<()>,
+) -> Result<Rows> {
+    let place = path.to_string_lossy();
+    let failed = |error: ParquetError| Error::Import {
+        reason: format!("no readable Parquet ({error})"),
+        position: "the footer or a row group".into(),
+        hint: "write the file anew, uncompressed or with Snappy or Zstandard".into(),
+        path: place.to_string(),
+    };
+    let file = File::open(path).map_err(|error| Error::storage("reading", &*place, error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    let schema = builder.schema().clone();
+    let wanted = wanted(&schema, columns, &place)?;
+    let roots = wanted.iter().filter_map(|name| schema.index_of(name).ok());
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let rows = builder.metadata().file_metadata().num_rows();
+    let mut gather = Gather::new(columns, &place, usize::try_from(rows).unwrap_or(0));
+    let batches = builder
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(failed)?;
+    for batch in batches {
+        go_on()?;
+        gather.add(&batch.map_err(|error| failed(error.into()))?)?;
+    }
+    gather.finish()
+}
+
+/// The rows of a Delta table, in the order they were written.
+///
+/// # Memory
+/// The matrix, the keys and one batch.
+pub fn delta_rows(
+    snapshot: &Snapshot,
+    place: &str,
+    columns: &[String],
+    go_on: &dyn Fn() -> Result<()>,
+) -> Result<Rows> {
+    let wanted = wanted(snapshot.schema(), columns, place)?;
+    let rows = usize::try_from(snapshot.row_count()?).unwrap_or(0);
+    let mut gather = Gather::new(columns, place, rows);
+    for batch in snapshot.batches(Some(&wanted))? {
+        go_on()?;
+        gather.add(&batch?)?;
+    }
+    gather.finish()
+}
+
+/// The content says what a file is, whatever its name.
+fn by_content(path: &Path) -> Result<Input> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(npy::MAGIC.len() as u64).read_to_end(&mut head))
+        .map_err(|error| Error::storage("reading", path.to_string_lossy(), error))?;
+    if head == npy::MAGIC {
+        Ok(Input::Npy(path.to_owned()))
+    } else if head.starts_with(PARQUET) {
+        Ok(Input::Parquet(path.to_owned()))
+    } else {
+        Err(Error::Import {
+            reason: "neither a .npy nor a Parquet file".into(),
+            position: "the first bytes".into(),
+            hint: "save the matrix with numpy.save, or the table as Parquet".into(),
+            path: path.to_string_lossy().into_owned(),
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! `emberlens reduce`: a matrix, a table or a run's embeddings in a few coordinates.
+
+mod columns;
+mod input;
+mod method;
+mod of_run;
+mod outcome;
+mod place;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use emberlens::reduce::quality::QualityParams;
+use emberlens::reduce::{Projection, Threads, Watch, load};
+use emberlens::table::export::{check_writable, whole_file};
+use emberlens::{Error, Result};
+use ndarray::{Array2, ArrayView2};
+
+use self::columns::Rows;
+use self::input::Input;
+use self::method::{Distance, Method, Settings};
+use self::outcome::{OutFormat, Outcome};
+use self::place::Watcher;
+use crate::bar::Bar;
+use crate::find::Place;
+use crate::interrupt::on_ctrl_c;
+use crate::output::{existing, name_force};
+use crate::print::Report;
+use crate::wrong_usage;
+
+/// The column that is reduced unless another is named.
+const COLUMN: &str = "embedding";
+
+/// The arguments of `emberlens reduce`.
+#[derive(Args)]
+pub struct Reduce {
+    /// .npy matrix, Parquet file, Delta table, or run (folder, id, beginning of the id, name)
+    #[arg(value_name = "INPUT")]
+    input: String,
+
+    /// How to reduce
+    #[arg(long, value_enum, default_value_t = Method::Pacmap)]
+    method: Method,
+
+    /// Coordinates per row
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    dims: usize,
+
+    /// Seed; the same one gives the same bits on any number of threads
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    /// Column of vectors, or several columns of numbers separated by commas [default: embedding]
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
+    column: Vec<String>,
+
+    /// Stream of the run that has the column
+    #[arg(long)]
+    stream: Option<String>,
+
+    /// Neighbours that pacmap and umap look at [default: the method's own]
+    #[arg(long, value_name = "K")]
+    neighbors: Option<usize>,
+
+    /// Distance between rows for pacmap and umap [default: euclidean]
+    #[arg(long, value_enum)]
+    metric: Option<Distance>,
+
+    /// Learn from at most N rows, chosen by the seed, and place the others
+    #[arg(long, value_name = "N")]
+    fit_sample: Option<usize>,
+
+    /// Keep what was learnt in this file
+    #[arg(long, value_name = "MODEL")]
+    save: Option<PathBuf>,
+
+    /// Place the rows by a kept model instead of learning one
+    #[arg(
+        long,
+        value_name = "MODEL",
+        conflicts_with_all = ["method", "dims", "seed", "neighbors", "metric", "fit_sample", "save"]
+    )]
+    with: Option<PathBuf>,
+
+    /// Measure how faithful the coordinates are
+    #[arg(long)]
+    quality: bool,
+
+    /// Threads to work on [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Write the coordinates to this file: .npy or .parquet; without it a run keeps them itself
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
+}
+
+impl Reduce {
+    /// Reduces and says what was done.
+    pub fn run(&self, place: &Place) -> Result<Report> {
+        self.check_usage();
+        let format = self.output.as_deref().map(OutFormat::of).transpose()?;
+        for path in [&self.output, &self.save].into_iter().flatten() {
+            check_writable(path, existing(self.force)).map_err(name_force)?;
+        }
+        let cancel = on_ctrl_c()?;
+        let bar = Bar::new();
+        let watcher = Watcher {
+            progress: &bar,
+            cancel: &cancel,
+        };
+        let input = Input::find(&self.input, place)?;
+        match &input {
+            Input::Run(reader) => self.of_run(reader, format, &watcher),
+            Input::Npy(_) if !self.column.is_empty() => Err(Error::invalid(
+                "--column",
+                self.column.join(","),
+                "a .npy file has no columns to choose from",
+                "leave it out: all of the matrix is reduced",
+            )),
+            _ => self.of_file(&input, format, &watcher),
+        }
+    }
+
+    /// Ends the process where options contradict each other.
+    fn check_usage(&self) {
+        let is_pca = self.with.is_none() && self.method == Method::Pca;
+        if is_pca && self.neighbors.is_some() {
+            wrong_usage("--neighbors is for pacmap and umap: pca looks at no neighbours");
+        }
+        if is_pca && self.metric.is_some() {
+            wrong_usage("--metric is for pacmap and umap: pca keeps euclidean distances");
+        }
+        let files = [
+            ("-o", &self.output),
+            ("--save", &self.save),
+            ("--with", &self.with),
+        ];
+        for (place, (option, file)) in files.iter().enumerate() {
+            let same = |other: &&(&str, &Option<_>)| file.is_some() && other.1 == *file;
+            if let Some((other, _)) = files[..place].iter().find(same) {
+                wrong_usage(&format!("{other} and {option} name one file"));
+            }
+        }
+        if self.threads == Some(0) {
+            wrong_usage("--threads 0: nothing works without a thread; leave it out for all cores");
+        }
+        if self.fit_sample == Some(0) {
+            wrong_usage("--fit-sample 0: nothing can be learnt from no rows");
+        }
+    }
+
+    fn of_file(
+        &self,
+        input: &Input,
+        format: Option<OutFormat>,
+        watcher: &Watcher<'_>,
+    ) -> Result<Report> {
+        if self.output.is_none() && self.save.is_none() && !self.quality {
+            wrong_usage("nothing would be kept: say where with -o FILE, or --save MODEL");
+        }
+        if self.stream.is_some() {
+            wrong_usage("--stream is for runs");
+        }
+        let mut clock = Clock::start();
+        let go_on = || watcher.check("reading");
+        let columns = self.columns();
+        let rows = match input {
+            Input::Npy(path) => input::npy_rows(path, &go_on)?,
+            Input::Parquet(path) => input::parquet_rows(path, &columns, &go_on)?,
+            Input::Delta(snapshot, place) => input::delta_rows(snapshot, place, &columns, &go_on)?,
+            // The caller's.
+            Input::Run(_) => return Err(Error::user("a run is no file")),
+        };
+        let Rows { matrix, keys } = rows;
+        let mut outcome = Outcome::new(&self.input, input.kind(), matrix.dim());
+        outcome.seconds.push(("read", clock.lap()));
+        let coordinates = self.coordinates(matrix.view(), watcher, &mut outcome)?;
+        outcome.seconds.push(("reduce", clock.lap()));
+        watcher.check("the reduction")?;
+        if let (Some(path), Some(format)) = (&self.output, format) {
+            let existing = existing(self.force);
+            outcome::write(path, format, &keys, coordinates.view(), existing)
+                .map_err(name_force)?;
+            outcome.output = Some(path.clone());
+            outcome.seconds.push(("write", clock.lap()));
+        }
+        Ok(outcome.report())
+    }
+
+    /// Coordinates of all rows; the model is kept where that is asked for.
+    fn coordinates(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watcher: &Watcher<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<Array2<f32>> {
+        let (model, coordinates) = match &self.with {
+            Some(path) => {
+                let model = read_model(path)?;
+                let coordinates = watcher.place(x, model.as_ref())?;
+                (model, coordinates)
+            }
+            None => self.fit(x, watcher, outcome)?,
+        };
+        outcome.projection(model.as_ref());
+        self.keep(model.as_ref(), outcome)?;
+        if self.quality {
+            self.measure(x, coordinates.view(), watcher, outcome)?;
+        }
+        Ok(coordinates)
+    }
+
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watcher: &Watcher<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(Box<dyn Projection>, Array2<f32>)> {
+        let reducer = self.settings().reducer();
+        let (fitted, coordinates, rows) = watcher.fit(x, &reducer, self.fit_sample, self.seed)?;
+        outcome.fitted_rows = Some(rows);
+        Ok((fitted.0, coordinates))
+    }
+
+    fn measure(
+        &self,
+        x: ArrayView2<'_, f32>,
+        y: ArrayView2<'_, f32>,
+        watcher: &Watcher<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let watch = Watch::default()
+            .progress(watcher.progress)
+            .cancel(watcher.cancel);
+        let params = QualityParams::new().seed(self.seed).threads(self.threads());
+        let quality = params.measure_watched(x, y, None, &watch)?;
+        outcome.quality = vec![
+            ("trustworthiness", quality.trustworthiness),
+            ("neighbor_recall", quality.neighbor_recall),
+            ("random_triplet_accuracy", quality.random_triplet_accuracy),
+        ];
+        outcome.quality_neighbors = quality.neighbors;
+        Ok(())
+    }
+
+    /// Writes the model to the file of `--save`.
+    fn keep(&self, projection: &dyn Projection, outcome: &mut Outcome) -> Result<()> {
+        let Some(path) = &self.save else {
+            return Ok(());
+        };
+        let bytes = projection.to_bytes()?;
+        whole_file(path, existing(self.force), |file| file.write_all(&bytes))
+            .map_err(name_force)?;
+        outcome.model = Some(path.clone());
+        Ok(())
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            method: self.method,
+            dims: self.dims,
+            seed: self.seed,
+            neighbors: self.neighbors,
+            metric: self.metric,
+            threads: self.threads(),
+        }
+    }
+
+    fn threads(&self) -> Threads {
+        self.threads.map_or(Threads::All, Threads::Exactly)
+    }
+
+    fn columns(&self) -> Vec<String> {
+        match self.column.is_empty() {
+            true => vec![COLUMN.to_owned()],
+            false => self.column.clone(),
+        }
+    }
+}
+
+/// Reads a model that `--save`, or a run, kept.
+fn read_model(path: &Path) -> Result<Box<dyn Projection>> {
+    let place = path.to_string_lossy();
+    let bytes =
+        fs::read(path).map_err(|error| Error::storage("reading the model", &*place, error))?;
+    load(&bytes, &place)
+}
+
+/// Seconds since the last look.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let seconds = now.duration_since(self.0).as_secs_f64();
+        self.0 = now;
+        seconds
+    }
+}

@@ -1,0 +1,143 @@
+//! Coordinates of all rows of a matrix: fitted on all or on a sample, or placed by a projection.
+
+use emberlens::CancelFlag;
+use emberlens::Result;
+use emberlens::collect::Progress;
+use emberlens::reduce::{Projection, Reducer, Watch};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+use super::method::{AnyReducer, Fitted};
+use crate::interrupt::check;
+
+/// Rows placed between two looks at the flag.
+const PLACED_ROWS: usize = 1 << 16;
+
+/// Who watches the work.
+pub struct Watcher<'a> {
+    pub progress: &'a dyn Progress,
+    pub cancel: &'a CancelFlag,
+}
+
+impl Watcher<'_> {
+    /// Refuses to go on once Ctrl-C was pressed.
+    pub fn check(&self, during: &str) -> Result<()> {
+        check(self.cancel, during)
+    }
+
+    /// Fits all rows, or a sample of at most `bound`; the others are placed by what was learnt.
+    pub fn fit(
+        &self,
+        x: ArrayView2<'_, f32>,
+        reducer: &AnyReducer,
+        bound: Option<usize>,
+        seed: u64,
+    ) -> Result<(Fitted, Array2<f32>, usize)> {
+        let watch = Watch::default().progress(self.progress).cancel(self.cancel);
+        let Some(bound) = bound.filter(|bound| *bound < x.nrows()) else {
+            let (fitted, coordinates) = reducer.fit_watched(x, &watch)?;
+            return Ok((fitted, coordinates, x.nrows()));
+        };
+        let sample = sample(x.nrows(), bound, seed);
+        let (fitted, of_sample) = reducer.fit_watched(x.select(Axis(0), &sample).view(), &watch)?;
+        let is_fitted = |row: &usize| sample.binary_search(row).is_ok();
+        let others: Vec<usize> = (0..x.nrows()).filter(|row| !is_fitted(row)).collect();
+        let mut coordinates = Array2::zeros((x.nrows(), fitted.dims()));
+        for (&row, place) in sample.iter().zip(of_sample.outer_iter()) {
+            coordinates.row_mut(row).assign(&place);
+        }
+        self.in_pieces(others.len(), |from, to| {
+            let rows = &others[from..to];
+            let placed = fitted.transform(x.select(Axis(0), rows).view())?;
+            for (&row, place) in rows.iter().zip(placed.outer_iter()) {
+                coordinates.row_mut(row).assign(&place);
+            }
+            Ok(())
+        })?;
+        Ok((fitted, coordinates, bound))
+    }
+
+    /// Places all rows.
+    pub fn place(&self, x: ArrayView2<'_, f32>, by: &dyn Projection) -> Result<Array2<f32>> {
+        let mut coordinates = Array2::zeros((x.nrows(), by.dims()));
+        // Without rows too, so that a wrong width is an error whatever their number.
+        by.transform(x.slice_axis(Axis(0), Slice::from(..0)))?;
+        self.in_pieces(x.nrows(), |from, to| {
+            let rows = Slice::from(from..to);
+            let placed = by.transform(x.slice_axis(Axis(0), rows))?;
+            coordinates.slice_axis_mut(Axis(0), rows).assign(&placed);
+            Ok(())
+        })?;
+        Ok(coordinates)
+    }
+
+    fn in_pieces(
+        &self,
+        rows: usize,
+        mut place: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<()> {
+        self.progress.start("placing rows", rows as u64);
+        let mut work = || {
+            for from in (0..rows).step_by(PLACED_ROWS) {
+                self.check("placing rows")?;
+                place(from, rows.min(from + PLACED_ROWS))?;
+                self.progress.update(from as u64);
+            }
+            Ok(())
+        };
+        let outcome = work();
+        self.progress.end();
+        outcome
+    }
+}
+
+/// `count` of the numbers below `rows`, ascending; the same for the same seed.
+fn sample(rows: usize, count: usize, seed: u64) -> Vec<usize> {
+    let mut scored: Vec<(u64, usize)> = (0..rows)
+        .map(|row| (mix(seed ^ mix(row as u64)), row))
+        .collect();
+    if count < rows {
+        scored.select_nth_unstable(count);
+        scored.truncate(count);
+    }
+    let mut sample: Vec<usize> = scored.into_iter().map(|(_, row)| row).collect();
+    sample.sort_unstable();
+    sample
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), a permutation of the 64-bit numbers.
+fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_its_size_no_repeats_and_depends_on_the_seed_alone() {
+        let first = sample(1000, 100, 7);
+        assert_eq!(first.len(), 100);
+        assert!(first.windows(2).all(|pair| pair[0] < pair[1]) && first[99] < 1000);
+        assert_eq!(first, sample(1000, 100, 7));
+        assert_ne!(first, sample(1000, 100, 8));
+        assert_eq!(sample(3, 3, 7), [0, 1, 2]);
+    }
+
+    #[test]
+    fn every_row_is_drawn_about_as_often() {
+        let mut drawn = [0_u32; 50];
+        for seed in 0..1000 {
+            sample(50, 10, seed)
+                .into_iter()
+                .for_each(|row| drawn[row] += 1);
+        }
+        // Binomial with mean 200 and standard deviation 12.6: five of them either way.
+        assert!(
+            drawn.iter().all(|count| (137..=263).contains(count)),
+            "{drawn:?}"
+        );
+    }
+}

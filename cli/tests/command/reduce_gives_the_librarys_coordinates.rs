@@ -1,0 +1,237 @@
+use std::fs::File;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use emberlens::reduce::{Pca, Reducer};
+use emberlens::storage::Location;
+use emberlens::table::export::{Existing, Format, to_file};
+use emberlens::table::{Column, Columns, DeltaTable};
+use ndarray::Array2;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::embedded::{matrix, matrix_file, npy, read_npy};
+use crate::example::Example;
+
+/// What the library gives for the matrix.
+fn expected() -> Array2<f32> {
+    Pca::params()
+        .dims(2)
+        .fit_transform(matrix().view())
+        .unwrap()
+        .1
+}
+
+fn path(example: &Example, name: &str) -> String {
+    example.root().join(name).display().to_string()
+}
+
+fn pca(example: &Example, input: &str, more: &[&str]) -> serde_json::Value {
+    example.json(&[&["reduce", input, "--method", "pca"], more].concat())
+}
+
+fn batch() -> RecordBatch {
+    let x = matrix();
+    let of = |column: usize| x.column(column).to_vec();
+    Columns::new()
+        .with("example_id", (100..112_i64).collect::<Vec<_>>())
+        .with("a", of(0))
+        .with("b", of(1).into_iter().map(f64::from).collect::<Vec<_>>())
+        .with("note", vec!["n"; 12])
+        .with("embedding", Column::embedding(x.view()))
+        .into_batch("test")
+        .unwrap()
+}
+
+fn read_parquet(path: &str) -> RecordBatch {
+    let file = File::open(path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build();
+    reader.unwrap().next().unwrap().unwrap()
+}
+
+fn axes(batch: &RecordBatch) -> Array2<f32> {
+    let axis = |name: &str| {
+        let axis = batch.column_by_name(name).unwrap();
+        axis.as_primitive::<Float32Type>().values().to_vec()
+    };
+    ndarray::stack![
+        ndarray::Axis(1),
+        ndarray::Array1::from(axis("x")),
+        ndarray::Array1::from(axis("y"))
+    ]
+}
+
+#[test]
+fn every_form_of_a_numpy_file_gives_the_same_coordinates() {
+    let example = Example::new();
+    let x = matrix();
+    let by_row: Vec<f32> = x.iter().copied().collect();
+    let by_column: Vec<f32> = x.t().iter().copied().collect();
+    let little = |values: &[f32]| {
+        values
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect::<Vec<u8>>()
+    };
+    let wide = |values: &[f32]| {
+        values
+            .iter()
+            .flat_map(|v| f64::from(*v).to_be_bytes())
+            .collect::<Vec<u8>>()
+    };
+    let forms = [
+        ("<f4", false, little(&by_row)),
+        ("<f4", true, little(&by_column)),
+        (">f8", false, wide(&by_row)),
+        (">f8", true, wide(&by_column)),
+    ];
+    for (number, (descr, is_fortran, values)) in forms.iter().enumerate() {
+        let (input, out) = (
+            path(&example, "x.npy"),
+            path(&example, &format!("{number}.npy")),
+        );
+        npy(input.as_ref(), descr, *is_fortran, [12, 5], values);
+        let report = pca(&example, &input, &["-o", &out]);
+        assert_eq!((&report["rows"], &report["width"]), (&12.into(), &5.into()));
+        assert_eq!(read_npy(&out), expected(), "{descr} {is_fortran}");
+    }
+}
+
+#[test]
+fn parquet_in_and_out_keeps_the_rows_apart() {
+    let example = Example::new();
+    let (input, out) = (path(&example, "x.parquet"), path(&example, "xy.parquet"));
+    let batch = batch();
+    to_file(
+        input.as_ref(),
+        Format::Parquet,
+        &batch.schema(),
+        [Ok(batch)],
+        Existing::Refuse,
+    )
+    .unwrap();
+    pca(&example, &input, &["-o", &out]);
+    let read = read_parquet(&out);
+    let names: Vec<&str> = read
+        .schema_ref()
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .collect();
+    assert_eq!(names, ["example_id", "x", "y"]);
+    let ids = read.column(0).as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!(ids, (100..112).collect::<Vec<_>>());
+    assert_eq!(axes(&read), expected());
+}
+
+#[test]
+fn columns_of_numbers_make_a_matrix() {
+    let example = Example::new();
+    let (input, out) = (path(&example, "x.parquet"), path(&example, "xy.npy"));
+    let batch = batch();
+    to_file(
+        input.as_ref(),
+        Format::Parquet,
+        &batch.schema(),
+        [Ok(batch)],
+        Existing::Refuse,
+    )
+    .unwrap();
+    pca(&example, &input, &["--column", "b,a", "-o", &out]);
+    let two = matrix().select(ndarray::Axis(1), &[1, 0]);
+    let expected = Pca::params().dims(2).fit_transform(two.view()).unwrap().1;
+    assert_eq!(read_npy(&out), expected);
+}
+
+#[test]
+fn a_delta_table_is_reduced_by_its_folder_and_its_address() {
+    let example = Example::new();
+    let folder = path(&example, "delta");
+    let batch = batch();
+    let table = DeltaTable::create(Location::open(&folder).unwrap(), &batch.schema()).unwrap();
+    table.append("w", 0, &[batch]).unwrap();
+    for (input, out) in [
+        (folder.clone(), "one.parquet"),
+        (format!("file://{folder}"), "two.parquet"),
+    ] {
+        let out = path(&example, out);
+        let report = pca(&example, &input, &["-o", &out]);
+        assert_eq!(report["kind"], "delta");
+        assert_eq!(axes(&read_parquet(&out)), expected());
+    }
+}
+
+#[test]
+fn threads_change_nothing_and_three_dims_have_three_axes() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    for method in ["pacmap", "umap"] {
+        let run = |threads: &str| {
+            let out = path(&example, &format!("{method}-{threads}.parquet"));
+            let more = [
+                "--dims",
+                "3",
+                "--seed",
+                "7",
+                "--neighbors",
+                "4",
+                "--threads",
+                threads,
+            ];
+            let call = ["reduce", &input, "--method", method, "-o", &out];
+            let report = example.json(&[&call[..], &more].concat());
+            assert_eq!(report["method"], method);
+            read_parquet(&out)
+        };
+        let (one, three) = (run("1"), run("3"));
+        assert_eq!(one, three, "{method}");
+        assert!(one.column_by_name("z").unwrap().null_count() == 0);
+    }
+}
+
+#[test]
+fn measures_are_printed_when_asked_for() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    let report = pca(&example, &input, &["--quality", "--dims", "5"]);
+    // Five of five dimensions: a rotation, which changes no distance.
+    assert!((report["quality"]["trustworthiness"].as_f64().unwrap() - 1.0).abs() < 1e-6);
+    let text = example.text(&["reduce", &input, "--method", "pca", "--quality"]);
+    assert!(
+        text.contains("trustworthiness") && text.contains("neighbor recall"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_kept_model_places_the_same_rows_to_the_same_bits() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    let [first, second, model] = ["1.npy", "2.npy", "m.bin"].map(|name| path(&example, name));
+    pca(&example, &input, &["-o", &first, "--save", &model]);
+    let report = example.json(&["reduce", &input, "--with", &model, "-o", &second]);
+    assert_eq!(report["method"], "pca");
+    assert_eq!(read_npy(&first), read_npy(&second));
+}
+
+#[test]
+fn a_sample_is_fitted_and_the_others_are_placed() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    let [out, again, model] = ["1.npy", "2.npy", "m.bin"].map(|name| path(&example, name));
+    let report = pca(
+        &example,
+        &input,
+        &["--fit-sample", "6", "-o", &out, "--save", &model],
+    );
+    assert_eq!(
+        (&report["fitted_rows"], &report["rows"]),
+        (&6.into(), &12.into())
+    );
+    // For PCA a fitted row lies where the projection places it.
+    example.json(&["reduce", &input, "--with", &model, "-o", &again]);
+    assert_eq!(read_npy(&out), read_npy(&again));
+    assert_ne!(read_npy(&out), expected());
+}

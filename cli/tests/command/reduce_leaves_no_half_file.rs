@@ -1,0 +1,92 @@
+use std::fs;
+
+use crate::embedded::{matrix_file, npy};
+use crate::example::{Example, stderr};
+
+#[test]
+fn a_file_is_replaced_only_by_force() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    let out = example.root().join("xy.npy");
+    fs::write(&out, "mine").unwrap();
+    let name = out.display().to_string();
+    let call = ["reduce", &input, "--method", "pca", "-o", &name];
+    let output = example.emberlens(&call);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&out).unwrap(), "mine");
+    example.text(&[&call[..], &["--force"]].concat());
+    assert!(fs::read(&out).unwrap().starts_with(b"\x93NUMPY"));
+}
+
+#[test]
+fn a_failure_leaves_nothing_behind() {
+    let example = Example::new();
+    let folder = example.root().join("out");
+    fs::create_dir(&folder).unwrap();
+    let input = example.root().join("nan.npy");
+    let values = [0.0_f32, 1.0, f32::NAN, 3.0].map(f32::to_le_bytes).concat();
+    npy(&input, "<f4", false, [2, 2], &values);
+    for name in ["xy.npy", "xy.parquet"] {
+        let out = folder.join(name).display().to_string();
+        let output = example.emberlens(&[
+            "reduce",
+            &input.display().to_string(),
+            "--method",
+            "pca",
+            "-o",
+            &out,
+        ]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("row 1, column 0"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_with_130_and_leaves_nothing_behind() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let example = Example::new();
+    let folder = example.root().join("out");
+    fs::create_dir(&folder).unwrap();
+    // Far more work than the test waits for.
+    let input = example.root().join("large.npy");
+    let mut state = 1_u32;
+    let values: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32
+    })
+    .take(20_000 * 32)
+    .flat_map(f32::to_le_bytes)
+    .collect();
+    npy(&input, "<f4", false, [20_000, 32], &values);
+    let out = folder.join("xy.npy").display().to_string();
+    let child = example
+        .command(&["reduce", &input.display().to_string(), "-o", &out])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let sent = Instant::now();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("interrupted"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(output.stdout.is_empty() && sent.elapsed() < Duration::from_secs(60));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}

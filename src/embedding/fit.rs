@@ -1,0 +1,100 @@
+//! Learning the projections: one for each group of passes and parameter set.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::groups::Group;
+use super::place::Fitted;
+use super::reduction::Reduction;
+use super::sample::Sample;
+use super::source::{Source, describe};
+use crate::reduce::{Projection, Reducer, Watch};
+use crate::run::PassRecord;
+use crate::{Error, Result};
+
+/// Any reducer: [`Reducer`] names the type that it fits, which a list of them cannot.
+pub(super) trait Fit {
+    /// The projection and the coordinates of the rows that it was learnt from.
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<(Box<dyn Projection>, Array2<f32>)>;
+}
+
+impl<R: Reducer> Fit for R {
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<(Box<dyn Projection>, Array2<f32>)> {
+        let (projection, coordinates) = self.fit_watched(x, watch)?;
+        let expected = (x.nrows(), projection.dims());
+        if coordinates.dim() != expected {
+            return Err(Error::invalid(
+                "reducer",
+                projection.method(),
+                format!(
+                    "it gave {:?} coordinates where {expected:?} are needed",
+                    coordinates.dim()
+                ),
+                "return one row of `dims` coordinates per row of the matrix",
+            ));
+        }
+        Ok((Box::new(projection), coordinates))
+    }
+}
+
+/// Parameters and the name that their result was given.
+pub(super) type ParameterSet<'a> = (Option<String>, &'a dyn Fit);
+
+impl Reduction<'_> {
+    /// Learns every parameter set from one pass of the group, which is read once.
+    pub(super) fn fit_group(
+        &self,
+        source: &Source<'_>,
+        group: &Group,
+        sets: &[ParameterSet<'_>],
+    ) -> Result<(Vec<Box<dyn Projection>>, Fitted)> {
+        let (pass, sample) = self.sample(source, group)?;
+        let mut models = Vec::with_capacity(sets.len());
+        let mut coordinates = Vec::with_capacity(sets.len());
+        for (_, reducer) in sets {
+            let (model, placed) = reducer.fit(sample.embeddings.view(), &self.watch())?;
+            models.push(model);
+            coordinates.push(placed);
+        }
+        let fitted = Fitted {
+            pass,
+            ordinals: sample.ordinals,
+            coordinates,
+        };
+        Ok((models, fitted))
+    }
+
+    /// The pass to fit on, and its rows: the preferred one that has a finite row.
+    fn sample(&self, source: &Source<'_>, group: &Group) -> Result<(PassRecord, Sample)> {
+        let bound = self.bound()?;
+        let mut problem = None;
+        let candidates = source.candidates(&group.passes, self.fit_on)?;
+        for pass in &candidates {
+            self.check_cancelled()?;
+            let what = format!("`{}` of {}", self.column, describe(pass));
+            let sample = Sample::read(source.of_pass(pass)?, bound, (&what, pass.rows))?;
+            if !sample.ordinals.is_empty() {
+                return Ok((pass.clone(), sample));
+            }
+            problem = problem.or(sample.not_finite);
+        }
+        Err(problem.unwrap_or_else(|| {
+            Error::invalid(
+                "column",
+                self.column,
+                match candidates.as_slice() {
+                    [one] => format!("{} has no embedding", describe(one)),
+                    several => format!("none of {} passes has an embedding", several.len()),
+                },
+                "collect a pass with embeddings first; their vectors may have been dropped",
+            )
+        }))
+    }
+}
