@@ -22,6 +22,7 @@
 
 mod checksum;
 mod eigen;
+mod input;
 mod matrix;
 mod neighbors;
 mod pacmap;

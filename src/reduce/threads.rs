@@ -34,12 +34,8 @@ impl Threads {
     /// # Errors
     /// `Storage` when the system gives no threads.
     pub(super) fn run<T: Send>(self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let count = match self {
-            Self::All => 0, // rayon: one per core
-            Self::Exactly(count) => count.clamp(1, MOST),
-        };
         let pool = ThreadPoolBuilder::new()
-            .num_threads(count)
+            .num_threads(self.count())
             .thread_name(|index| format!("reduce-{index}"))
             .build()
             .map_err(|error| Error::storage("start threads", "reduction", error))?;

@@ -14,7 +14,7 @@ use super::params::{Init, PacmapParams, PacmapValidParams};
 use super::schedule::Schedule;
 use super::space::{COLUMNS, Space};
 use super::{DURING, METHOD, pairs, start};
-use crate::reduce::{NeighborSearch, Reducer, Watch, matrix};
+use crate::reduce::{NeighborSearch, Reducer, Watch, input, matrix};
 use crate::{Error, Result};
 
 impl Reducer for PacmapValidParams {
@@ -180,24 +180,8 @@ fn drift<const D: usize>(before: &[[f32; D]], after: &[[f32; D]]) -> [f32; D] {
 }
 
 fn check(params: &PacmapParams, x: ArrayView2<'_, f32>) -> Result<()> {
-    let (rows, columns) = x.dim();
-    let degenerate = |reason: &str, hint: &str| Error::Degenerate {
-        method: METHOD,
-        rows,
-        columns,
-        reason: reason.into(),
-        hint: hint.into(),
-    };
-    if rows == 0 {
-        return Err(degenerate(
-            "there are no rows",
-            "fit on a pass that has some",
-        ));
-    }
-    if columns == 0 {
-        let hint = "collect a layer that has an output";
-        return Err(degenerate("the embeddings have no values", hint));
-    }
+    let rows = x.nrows();
+    input::check_not_empty(METHOD, x)?;
     start::check(&params.init, rows, params.dims)
 }
 

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::space::Space;
 use super::{METHOD, place};
+use crate::Result;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
-use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Watch, matrix};
-use crate::{Error, Result};
+use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Watch, input, matrix};
 
 /// Neighbours that tell how far apart neighbours typically are.
 const TYPICAL: usize = 6;
@@ -158,16 +158,7 @@ impl Projection for Pacmap {
     }
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        if x.ncols() != self.width() {
-            return Err(Error::invalid(
-                "width of the embeddings",
-                x.ncols(),
-                format!("the projection was fitted to width {}", self.width()),
-                "pass embeddings of that layer, or fit again",
-            ));
-        }
-        let hint = "leave the row out before reducing";
-        matrix::check_finite(x, "the matrix to transform", hint)?;
+        input::check_placeable(x, self.width())?;
         if x.nrows() == 0 {
             return matrix::zeros(0, self.dims(), "coordinates");
         }

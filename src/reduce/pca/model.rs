@@ -7,7 +7,7 @@ use super::linear::Linear;
 use super::solve::Plan;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
 use crate::reduce::reducer::{Params, Projection, Reducer};
-use crate::reduce::{Threads, Watch, matrix};
+use crate::reduce::{Threads, Watch, input, matrix};
 use crate::{Error, Result};
 
 /// The method's name in paths and files.
@@ -250,19 +250,7 @@ impl Projection for Pca {
     }
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        if x.ncols() != self.width() {
-            return Err(Error::invalid(
-                "width of the embeddings",
-                x.ncols(),
-                format!("the projection was fitted to width {}", self.width()),
-                "pass embeddings of that layer, or fit again",
-            ));
-        }
-        matrix::check_finite(
-            x,
-            "the matrix to transform",
-            "leave the row out before reducing",
-        )?;
+        input::check_placeable(x, self.width())?;
         let coordinates = Linear::<f64>::new(&self.mean, &self.components, 1.0).place(x)?;
         matrix::check_finite(
             coordinates.view(),

@@ -10,7 +10,7 @@ use super::model::{Fixed, Umap};
 use super::optimise::{Settings, optimise};
 use super::params::{UmapParams, UmapValidParams};
 use super::{METHOD, curve, start};
-use crate::reduce::{NeighborMethod, NeighborSearch, Neighbors, Reducer, Watch, matrix};
+use crate::reduce::{NeighborMethod, NeighborSearch, Neighbors, Reducer, Watch, input, matrix};
 use crate::{Error, Result};
 
 const DURING: &str = "UMAP";
@@ -139,23 +139,7 @@ fn layout(
 
 fn check(params: &UmapParams, x: ArrayView2<'_, f32>) -> Result<()> {
     let (rows, columns) = x.dim();
-    let degenerate = |reason: &str, hint: &str| Error::Degenerate {
-        method: METHOD,
-        rows,
-        columns,
-        reason: reason.into(),
-        hint: hint.into(),
-    };
-    if rows == 0 {
-        return Err(degenerate(
-            "there are no rows",
-            "fit on a pass that has some",
-        ));
-    }
-    if columns == 0 {
-        let hint = "collect a layer that has an output";
-        return Err(degenerate("the embeddings have no values", hint));
-    }
+    input::check_not_empty(METHOD, x)?;
     let needed = needed(params, rows, columns);
     // Edges and samples of an epoch have numbers of 32 bits.
     let numbers = (rows as u64).saturating_mul(2 * params.neighbors.min(rows) as u64 + 16);

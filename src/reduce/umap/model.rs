@@ -8,9 +8,11 @@ use serde_json::json;
 use super::fit::RECALL;
 use super::place::{self, Placing};
 use super::{METHOD, kernel::Forces};
+use crate::Result;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
-use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, matrix};
-use crate::{Error, Result};
+use crate::reduce::{
+    Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, input, matrix,
+};
 
 /// A fitted UMAP layout (McInnes, Healy, Melville 2018, arXiv:1802.03426).
 ///
@@ -193,16 +195,7 @@ impl Projection for Umap {
     }
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        if x.ncols() != self.width() {
-            return Err(Error::invalid(
-                "width of the embeddings",
-                x.ncols(),
-                format!("the projection was fitted to width {}", self.width()),
-                "pass embeddings of that layer, or fit again",
-            ));
-        }
-        let hint = "leave the row out before reducing";
-        matrix::check_finite(x, "the matrix to transform", hint)?;
+        input::check_placeable(x, self.width())?;
         if x.nrows() == 0 {
             return matrix::zeros(0, self.dims(), "coordinates");
         }
