@@ -48,7 +48,11 @@ fn a_killed_run_shows_as_crashed() {
     );
 
     let project = Project::open(&root, "p").unwrap();
-    assert_eq!(project.open_run("long").unwrap().status(), &Status::Running);
+    assert_eq!(
+        project.open_run("long").unwrap().status(),
+        &Status::Collecting,
+        "its pass is under way"
+    );
     let error = project
         .run("long")
         .if_exists(IfExists::Reuse)

@@ -220,6 +220,7 @@ where
             .loader(request.loader.clone())
             .exclude_zero_weights(request.exclude_zero_weights)
             .aggregates(request.aggregates)
+            .without_flush()
             .cancel(request.cancel)
             .progress(request.progress);
         let pass = match &self.join.table {

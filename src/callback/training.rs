@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The epoch of the weights before epoch 0.
 const BEFORE_TRAINING: i64 = -1;
+
+/// The end of an epoch writes scalars that waited this long: many short epochs share a commit.
+const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// What the collection remembers of one training.
 #[derive(Default)]
@@ -72,7 +76,10 @@ impl<M> Callback<M> for MetricsCollection<M> {
 
     fn on_epoch_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
         let run = self.adopted("on_epoch_end")?;
-        self.watched(|own| own.log_aggregates(&run, context).and_then(|()| run.flush()))
+        self.watched(|own| {
+            own.log_aggregates(&run, context)?;
+            run.flush_after(FLUSH_AFTER)
+        })
     }
 
     fn on_interrupted(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
@@ -130,7 +137,9 @@ impl<M> MetricsCollection<M> {
             Some(run) => run.clone(),
             None => self.start()?,
         };
-        let outcome = self.collect_splits(&run, model, epoch.into());
+        let outcome = self
+            .collect_splits(&run, model, epoch.into())
+            .and_then(|reports| run.flush().map(|()| reports));
         if matches!(self.state.run, Some((_, Origin::Created))) {
             let ended = crate::collect::end_run(&run, outcome.as_ref().err());
             return outcome.and_then(|reports| ended.map(|()| reports));

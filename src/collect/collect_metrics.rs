@@ -218,6 +218,12 @@ impl<'a, D, K, P, S> CollectMetrics<'a, D, K, P, S> {
         self
     }
 
+    /// Leaves the aggregates in the run's buffer: whoever calls flushes it after several passes.
+    pub(crate) fn without_flush(mut self) -> Self {
+        self.settings.flush_scalars = false;
+        self
+    }
+
     /// Sets how the dataset is read (default: batches of 64 on the calling thread).
     pub fn loader(mut self, loader: Loader) -> Self {
         self.settings.loader = loader;

@@ -48,10 +48,18 @@ where
         selection: &plan.selection,
         split: &settings.split,
     };
+    let mut work = || {
+        Pass::open(settings, plan, run)
+            .and_then(|pass| pass.work(&source, parts.predictor, &gatherer))
+    };
     let before = run.status();
+    // A run that runs is seen to collect by its pass; one that ended must become active again, so
+    // that readers can tell whether its process lives.
+    if matches!(before, Status::Running | Status::Collecting) {
+        return work();
+    }
     run.set_status(Status::Collecting)?;
-    let outcome = Pass::open(settings, plan, run)
-        .and_then(|pass| pass.work(&source, parts.predictor, &gatherer));
+    let outcome = work();
     // Whoever changed the status meanwhile (an interruption, say) has the last word.
     let restored = match run.status() {
         Status::Collecting => run.set_status(before),
@@ -210,7 +218,7 @@ impl<'a> Pass<'a> {
             aggregated,
         } = gathered;
         if self.settings.aggregates && !aggregated.is_empty() {
-            self.aggregates.update(&aggregated.into_batch("the pass")?);
+            self.aggregates.update_columns(&aggregated);
         }
         if self.rows == 0 {
             self.embedding_columns = embedding_columns(&columns);
@@ -239,7 +247,9 @@ impl<'a> Pass<'a> {
         if !aggregates.is_empty() {
             let at = self.settings.epoch.map_or_else(At::axis, At::epoch);
             self.run.log_split(&self.settings.split, &aggregates, at)?;
-            self.run.flush()?;
+            if self.settings.flush_scalars {
+                self.run.flush()?;
+            }
         }
         Ok(PassReport {
             run_id: self.run.id().to_owned(),

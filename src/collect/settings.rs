@@ -21,6 +21,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) constants: Vec<(String, Constant)>,
     pub(crate) exclude_zero_weights: bool,
     pub(crate) aggregates: bool,
+    /// Whether the aggregates are on the disk when the pass returns.
+    pub(crate) flush_scalars: bool,
     pub(crate) loader: Loader,
     pub(crate) cancel: CancelFlag,
     pub(crate) progress: &'a dyn Progress,
@@ -39,6 +41,7 @@ impl Default for Settings<'_> {
             constants: Vec::new(),
             exclude_zero_weights: false,
             aggregates: true,
+            flush_scalars: true,
             loader: Loader::default(),
             cancel: CancelFlag::new(),
             progress: &Silent,

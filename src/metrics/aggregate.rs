@@ -7,7 +7,7 @@ use arrow_array::types::{
 use arrow_array::{Array, PrimitiveArray, RecordBatch};
 use arrow_schema::{DataType, Field};
 
-use crate::table::{Role, role};
+use crate::table::{Columns, Role, role};
 
 /// Mean, extremes and spread of the values of one column.
 ///
@@ -47,8 +47,12 @@ pub struct ColumnAggregate {
 /// # Ok::<(), emberlens::Error>(())
 /// ```
 pub fn is_computable(field: &Field) -> bool {
-    let numeric = matches!(
-        field.data_type(),
+    is_numeric(field.data_type()) && !is_name(role(field).as_ref())
+}
+
+fn is_numeric(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
         DataType::Boolean
             | DataType::Int8
             | DataType::Int16
@@ -56,8 +60,12 @@ pub fn is_computable(field: &Field) -> bool {
             | DataType::Int64
             | DataType::Float32
             | DataType::Float64
-    );
-    numeric && !matches!(role(field), Some(Role::Id | Role::Category { .. }))
+    )
+}
+
+/// Whether numbers of that role name something: their mean would mean nothing.
+fn is_name(role: Option<&Role>) -> bool {
+    matches!(role, Some(Role::Id | Role::Category { .. }))
 }
 
 /// Aggregates of the computable columns of a stream of batches, in constant memory.
@@ -96,6 +104,15 @@ impl Aggregates {
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             if is_computable(field) {
                 self.entry(field.name()).merge(&State::of(array));
+            }
+        }
+    }
+
+    /// As [`Aggregates::update`], for columns that no batch was made of yet.
+    pub fn update_columns(&mut self, columns: &Columns) {
+        for (name, column) in columns.iter() {
+            if is_numeric(column.values().data_type()) && !is_name(column.get_role()) {
+                self.entry(name).merge(&State::of(column.values()));
             }
         }
     }

@@ -106,6 +106,8 @@ pub struct IncompletePass {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passes {
     open: Vec<IncompletePass>,
+    /// Those of `open` that the process that writes the run works on.
+    under_way: Vec<PassId>,
     /// In order of completion.
     complete: Vec<PassRecord>,
     /// Every stream in the order of its first pass.
@@ -115,16 +117,29 @@ pub(crate) struct Passes {
 impl Passes {
     pub(crate) fn start(&mut self, pass: IncompletePass) {
         self.note_stream(&pass.stream);
+        self.under_way.push(pass.pass_id.clone());
         self.open.push(pass);
+    }
+
+    /// Another process took the run up: what the one before it began, nobody will finish.
+    pub(crate) fn orphan(&mut self) {
+        self.under_way.clear();
+    }
+
+    /// Whether the process that writes the run works on a pass.
+    pub(crate) fn any_under_way(&self) -> bool {
+        !self.under_way.is_empty()
     }
 
     pub(crate) fn finish(&mut self, record: PassRecord) {
         self.note_stream(&record.stream);
+        self.under_way.retain(|id| *id != record.pass_id);
         self.open.retain(|pass| pass.pass_id != record.pass_id);
         self.complete.push(record);
     }
 
     pub(crate) fn abandon(&mut self, pass_id: &str, reason: String) {
+        self.under_way.retain(|id| id != pass_id);
         if let Some(pass) = self.open.iter_mut().find(|pass| pass.pass_id == pass_id) {
             pass.reason = Some(reason);
         }

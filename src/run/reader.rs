@@ -88,11 +88,11 @@ impl RunReader {
     /// `Corrupt` when documents are missing, damaged or of a newer major version.
     pub fn open(run: Location, project: Location) -> Result<Self> {
         let mut state = RunState::read(&run)?;
-        let mut status = state.status.clone();
+        let mut status = state.status();
         if status.is_active() && is_abandoned(&state, &run)? {
             // It may have ended, properly, after its documents were read.
             state = RunState::read(&run)?;
-            status = state.status.clone();
+            status = state.status();
             if status.is_active() {
                 status = Status::Crashed;
             }

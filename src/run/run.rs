@@ -1,6 +1,7 @@
 //! The handle that writes a run.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use serde::Serialize;
 use ulid::Ulid;
@@ -188,9 +189,14 @@ impl Run {
         self.session.scalars.flush()
     }
 
+    /// Writes the scalars that wait when the oldest of them did so for `age`.
+    pub(crate) fn flush_after(&self, age: Duration) -> Result<()> {
+        self.session.scalars.flush_after(age)
+    }
+
     /// What the run is doing, or how it ended.
     pub fn status(&self) -> Status {
-        self.session.state().status.clone()
+        self.session.state().status()
     }
 
     /// Says what the run is doing.

@@ -100,13 +100,25 @@ impl ScalarBuffer {
         self.write()
     }
 
+    /// As [`ScalarBuffer::flush`], when the oldest value waited that long.
+    pub(crate) fn flush_after(&self, age: Duration) -> Result<()> {
+        if self.is_older_than(age) {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn is_older_than(&self, age: Duration) -> bool {
+        let since = self.waiting().since;
+        since.is_some_and(|since| since.elapsed() >= age)
+    }
+
     /// Writes when the oldest value waited long enough; an error is kept for the next call.
     pub(crate) fn flush_if_old(&self) {
-        let old = self
-            .waiting()
-            .since
-            .is_some_and(|since| since.elapsed() >= MAX_AGE);
-        if old && let Err(error) = self.write() {
+        if self.is_older_than(MAX_AGE)
+            && let Err(error) = self.write()
+        {
             tracing::warn!("writing scalars: {}", error.chain());
             self.waiting().failed = true;
         }

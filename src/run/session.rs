@@ -141,7 +141,7 @@ impl Session {
             // Nobody may see an active run with the old heartbeat of one that ended.
             Heartbeat::write(&self.location)?;
         }
-        if self.state().status != status {
+        if self.state().recorded_status != status {
             self.record(Fact::Status {
                 status: status.name().to_owned(),
                 reason: status.reason().map(str::to_owned),
@@ -169,7 +169,7 @@ impl Session {
 
     /// The status of a run whose last handle goes; `None` when somebody ended it.
     fn last_status(&self, flushed: &Result<()>) -> Option<Status> {
-        if !self.state().status.is_active() {
+        if !self.state().recorded_status.is_active() {
             return None;
         }
         Some(match flushed {

@@ -25,7 +25,8 @@ pub(crate) struct RunState {
     pub(crate) tags: Vec<String>,
     pub(crate) inputs: Vec<InputTable>,
     pub(crate) outputs: Vec<Output>,
-    pub(crate) status: Status,
+    /// The last one that a document names; see [`RunState::status`].
+    pub(crate) recorded_status: Status,
     pub(crate) passes: Passes,
     pub(crate) projections: Vec<ProjectionInfo>,
     pub(crate) superseded_by: Option<String>,
@@ -57,10 +58,18 @@ impl RunState {
             tags: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            status: Status::Running,
+            recorded_status: Status::Running,
             passes: Passes::default(),
             projections: Vec::new(),
             superseded_by: None,
+        }
+    }
+
+    /// What the run is doing: one that runs and has a pass under way is collecting.
+    pub(crate) fn status(&self) -> Status {
+        match &self.recorded_status {
+            Status::Running if self.passes.any_under_way() => Status::Collecting,
+            recorded => recorded.clone(),
         }
     }
 
@@ -83,7 +92,10 @@ impl RunState {
             }
             Fact::Opened {
                 emberlens_version, ..
-            } => self.emberlens_version = emberlens_version,
+            } => {
+                self.emberlens_version = emberlens_version;
+                self.passes.orphan();
+            }
             Fact::Parameters { values } => self.parameters.extend(values),
             Fact::Description { text } => self.description = Some(text),
             Fact::Tag { tag } => push_new(&mut self.tags, tag),
@@ -94,7 +106,7 @@ impl RunState {
             }
             Fact::Status { status, reason } => {
                 if let Some(status) = Status::from_parts(&status, reason) {
-                    self.status = status;
+                    self.recorded_status = status;
                 }
             }
             Fact::PassStarted {
@@ -161,9 +173,35 @@ mod tests {
             reason: None,
         };
         assert_eq!(
-            fold(vec![status("reducing"), status("dreaming")]).status,
+            fold(vec![status("reducing"), status("dreaming")]).status(),
             Status::Reducing
         );
+    }
+
+    #[test]
+    fn a_running_run_collects_while_a_pass_is_under_way() {
+        let begin = || Fact::PassStarted {
+            pass_id: "a".into(),
+            stream: "default".into(),
+            split: "train".into(),
+            epoch: None,
+        };
+        let abandon = Fact::PassAbandoned {
+            pass_id: "a".into(),
+            reason: "stopped".into(),
+        };
+        let opened = Fact::Opened {
+            format_version: "1.0".into(),
+            emberlens_version: "0.1.0".into(),
+        };
+        let completed = Fact::Status {
+            status: "completed".into(),
+            reason: None,
+        };
+        assert_eq!(fold(vec![begin()]).status(), Status::Collecting);
+        assert_eq!(fold(vec![begin(), abandon]).status(), Status::Running);
+        assert_eq!(fold(vec![begin(), opened]).status(), Status::Running);
+        assert_eq!(fold(vec![begin(), completed]).status(), Status::Completed);
     }
 
     #[test]

@@ -140,7 +140,8 @@ async fn blocking<T: Send + 'static>(
         .map_err(|source| Error::JoinError { source })?
 }
 
-fn put(target: &FilePath, payload: &PutPayload, create: bool) -> Result<()> {
+/// Writes a file; with `create` an error when it exists.
+pub(super) fn put(target: &FilePath, payload: &PutPayload, create: bool) -> Result<()> {
     let (staged, mut file) = stage(target)?;
     let written = write_all(&mut file, payload)
         .map_err(|source| failed(&staged, source))
@@ -163,7 +164,6 @@ fn write_all(file: &mut File, payload: &PutPayload) -> io::Result<()> {
 /// A new file beside the target. Listings of `object_store` leave out names that end in `#` and
 /// digits, so a file that a crash leaves behind is never taken for data.
 fn stage(target: &FilePath) -> Result<(PathBuf, File)> {
-    create_folder_of(target)?;
     let unique = u64::from(std::process::id());
     for attempt in 0..1000_u64 {
         let mut name = target.as_os_str().to_owned();
@@ -176,6 +176,9 @@ fn stage(target: &FilePath) -> Result<(PathBuf, File)> {
         {
             Ok(file) => return Ok((staged, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempt == 0 => {
+                create_folder_of(target)?;
+            }
             Err(source) => return Err(failed(&staged, source)),
         }
     }

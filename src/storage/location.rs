@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
 use super::Executor;
-use super::durable::{DurableLocal, cause, create_folder};
+use super::durable::{self, DurableLocal, cause, create_folder};
 use crate::{BoxError, Error, Result};
 
 /// The Delta kernel's engine over one of our stores.
@@ -185,7 +185,7 @@ impl Location {
 
     /// Creates the object unless it exists; false when it does. Atomic: one of many writers wins.
     pub fn create(&self, bytes: impl Into<Bytes>) -> Result<bool> {
-        match self.put(bytes.into(), PutMode::Create)? {
+        match self.put(bytes.into(), true)? {
             Ok(()) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(self.failed("create", cause(error))),
@@ -194,7 +194,7 @@ impl Location {
 
     /// Creates or replaces the object; readers see the old bytes or the new ones.
     pub fn replace(&self, bytes: impl Into<Bytes>) -> Result<()> {
-        self.put(bytes.into(), PutMode::Overwrite)?
+        self.put(bytes.into(), false)?
             .map_err(|error| self.failed("write", cause(error)))
     }
 
@@ -284,7 +284,15 @@ impl Location {
             .clone()
     }
 
-    fn put(&self, bytes: Bytes, mode: PutMode) -> Result<object_store::Result<()>> {
+    fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
+        if let Some(target) = self.local_path() {
+            // The caller waits anyway: a hop to the I/O threads would only cost time.
+            return Ok(durable::put(&target, &bytes.into(), create));
+        }
+        let mode = match create {
+            true => PutMode::Create,
+            false => PutMode::Overwrite,
+        };
         let (objects, path) = (self.store.objects.clone(), self.path.clone());
         self.store.executor.run(async move {
             objects

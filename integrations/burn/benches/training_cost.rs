@@ -5,7 +5,7 @@
 //! cargo bench -p emberlens-burn --bench training_cost
 //! ```
 //! The model is the convolutional network of the example `digits`. Both sides run in turn in one
-//! process, with the same batches; the columns are medians over the rounds, the ratio is the median
+//! process, pass by pass, with the same batches; the columns are medians over the rounds, the ratio is the median
 //! of the rounds' ratios. CPU seconds are those of the whole process, writer threads included; a
 //! collection writes the classification columns and 64-d embeddings to a local disk, durably.
 
@@ -26,8 +26,8 @@ mod idx;
 #[path = "../examples/digits/model.rs"]
 mod model;
 
-use std::fs;
 use std::hint::black_box;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,6 +39,7 @@ use burn::prelude::*;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::renderer::{MetricState, MetricsRenderer};
 use burn::train::{InferenceStep, Learner, SupervisedTraining};
+use cpu_time::ProcessTime;
 use emberlens::callback::{Flow, Schedule, TrainingContext};
 use emberlens::run::Project;
 use emberlens_burn::Lens;
@@ -50,7 +51,7 @@ use model::{Cnn, CnnConfig};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Images = Arc<InMemDataset<Sample>>;
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 11;
 /// Samples per batch of both inference loops: the default of a collection.
 const BATCH: usize = 64;
 
@@ -91,28 +92,30 @@ fn compare_pass(name: &str, side: usize, rows: usize, passes: usize) -> Result<(
     let mut rounds = Rounds::default();
     let mut epoch = 0;
     for _ in 0..ROUNDS {
-        let without = spent(|| {
-            for _ in 0..passes {
+        let (mut without, mut with) = (Spent::default(), Spent::default());
+        for _ in 0..passes {
+            without += spent(|| {
                 for start in (0..rows).step_by(BATCH) {
                     let items = images.get_many((start..rows.min(start + BATCH)).collect())?;
                     black_box(model.step(batcher.batch(items, &device)));
                 }
-            }
-            Ok(())
-        })?;
-        let with = spent(|| {
-            for _ in 0..passes {
-                let flow = callbacks.on_train_loader_end(&TrainingContext {
+                Ok(())
+            })?;
+            with += spent(|| {
+                let context = TrainingContext {
                     model: Some(&model),
                     ..TrainingContext::new(epoch, usize::MAX)
-                });
+                };
+                let collected = callbacks.on_train_loader_end(&context);
+                // Writes the scalars, as in a training.
+                let written = callbacks.on_epoch_end(&context);
                 epoch += 1;
-                if flow == Flow::Stop {
+                if collected == Flow::Stop || written == Flow::Stop {
                     return Err("the collection failed".into());
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
+        }
         rounds.add(without, with);
     }
     callbacks.finish()?;
@@ -192,32 +195,26 @@ fn images(side: usize, rows: usize) -> Images {
 }
 
 /// Seconds that some work took.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Spent {
     cpu: f64,
     wall: f64,
 }
 
-fn spent(work: impl FnOnce() -> Result<(), Failure>) -> Result<Spent, Failure> {
-    let (cpu, wall) = (cpu_seconds()?, Instant::now());
-    work()?;
-    Ok(Spent {
-        cpu: cpu_seconds()? - cpu,
-        wall: wall.elapsed().as_secs_f64(),
-    })
+impl AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.cpu += more.cpu;
+        self.wall += more.wall;
+    }
 }
 
-/// User and system time of this process so far, ended threads included (Linux).
-///
-/// The unit is the kernel's clock tick, a hundredth of a second wherever Rust has Linux.
-fn cpu_seconds() -> Result<f64, Failure> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // The name of the command is in brackets and may hold spaces; user and system time are the
-    // 12th and 13th field after it.
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after.split_whitespace().skip(11).take(2);
-    let sum: f64 = ticks.map(str::parse::<f64>).sum::<Result<_, _>>()?;
-    Ok(sum / 100.0)
+fn spent(work: impl FnOnce() -> Result<(), Failure>) -> Result<Spent, Failure> {
+    let (cpu, wall) = (ProcessTime::try_now()?, Instant::now());
+    work()?;
+    Ok(Spent {
+        cpu: cpu.try_elapsed()?.as_secs_f64(),
+        wall: wall.elapsed().as_secs_f64(),
+    })
 }
 
 #[derive(Default)]
