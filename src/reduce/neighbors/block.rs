@@ -2,6 +2,7 @@
 
 use pulp::Arch;
 
+use super::direct;
 use super::kernel::Scan;
 use super::measure::Measure;
 use super::nearest::Nearest;
@@ -15,6 +16,17 @@ pub(super) const QUERIES: usize = 256;
 /// summed directly, which products round differently.
 fn spare(k: usize) -> usize {
     4 + k / 16
+}
+
+/// What is known of a query's neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// They are the nearest of the candidates that passed.
+    Settled,
+    /// Rounding may have thrown a nearer candidate away.
+    Doubtful,
+    /// Fewer candidates passed than neighbours are asked for.
+    TooFew,
 }
 
 /// Working memory of one thread, used again for block after block.
@@ -87,8 +99,7 @@ impl Block {
         self.nearest.keys(place)
     }
 
-    /// Writes the neighbours of the query at `place`, whose values are `query`; returns how many
-    /// there are.
+    /// Writes the neighbours of the query at `place`, whose values are `query`.
     pub(super) fn finish(
         &mut self,
         place: usize,
@@ -96,7 +107,7 @@ impl Block {
         candidates: &Rows<'_>,
         indices: &mut [u32],
         distances: &mut [f32],
-    ) -> usize {
+    ) -> Outcome {
         Arch::new().dispatch(Measure {
             query,
             candidates,
@@ -104,11 +115,20 @@ impl Block {
             found: &mut self.found,
         });
         self.found.sort_unstable();
-        let places = indices.iter_mut().zip(distances);
-        for (&key, (index, distance)) in self.found.iter().zip(places) {
-            *index = key as u32;
-            *distance = candidates.distance(f32::from_bits((key >> 32) as u32));
+        let k = indices.len();
+        direct::write(&self.found, candidates, indices, distances);
+        if self.found.len() < k {
+            return Outcome::TooFew;
         }
-        self.found.len().min(indices.len())
+        let Some(lost) = self.nearest.best_lost(place) else {
+            return Outcome::Settled;
+        };
+        let last = self.found[..k].last().copied().unwrap_or(0);
+        let values = &self.values[place * self.width..(place + 1) * self.width];
+        if k == 0 || direct::is_settled(values, lost, direct::gap(last), candidates) {
+            Outcome::Settled
+        } else {
+            Outcome::Doubtful
+        }
     }
 }

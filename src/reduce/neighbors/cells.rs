@@ -219,4 +219,12 @@ impl Members {
         }
         Self { order, bounds }
     }
+
+    /// The rows of a cell.
+    pub(super) fn of_cell(&self, cell: u32) -> &[u32] {
+        match self.bounds.get(cell as usize..) {
+            Some(&[start, end, ..]) => self.order.get(start..end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
 }

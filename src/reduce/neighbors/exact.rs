@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::block::{Block, QUERIES};
+use super::block::{Block, Outcome, QUERIES};
+use super::direct::Direct;
 use super::panels::Panels;
 use super::rows::Rows;
 use crate::Result;
@@ -49,6 +50,7 @@ pub(super) fn search(
 ) -> Result<Found> {
     let mut indices = vec![0; members.len() * k];
     let mut distances = vec![0.0; members.len() * k];
+    let everyone: Vec<u32> = (0..candidates.count() as u32).collect();
     let size = (QUERIES * k).max(1);
     let wave = WAVE * rayon::current_num_threads();
     let waves = members
@@ -61,19 +63,37 @@ pub(super) fn search(
             .par_chunks(QUERIES)
             .zip(indices.par_chunks_mut(size))
             .zip(distances.par_chunks_mut(size))
-            .for_each_init(Block::default, |block, ((members, indices), distances)| {
-                block.load(queries, members);
-                block.look_for_neighbors(k, members.iter().map(|&row| leave_out.of(row)));
-                block.scan(panels.groups());
-                let places = indices
-                    .chunks_mut(k.max(1))
-                    .zip(distances.chunks_mut(k.max(1)));
-                for ((place, &row), (indices, distances)) in members.iter().enumerate().zip(places)
-                {
-                    let query = queries.row(row as usize);
-                    block.finish(place, query, candidates, indices, distances);
-                }
-            });
+            .for_each_init(
+                Default::default,
+                |scratch, ((members, indices), distances)| {
+                    let (block, direct): &mut (Block, Direct) = scratch;
+                    block.load(queries, members);
+                    block.look_for_neighbors(k, members.iter().map(|&row| leave_out.of(row)));
+                    block.scan(panels.groups());
+                    let places = indices
+                        .chunks_mut(k.max(1))
+                        .zip(distances.chunks_mut(k.max(1)));
+                    let mut doubtful = Vec::new();
+                    for ((place, &row), (indices, distances)) in
+                        members.iter().enumerate().zip(places)
+                    {
+                        let query = queries.row(row as usize);
+                        let outcome = block.finish(place, query, candidates, indices, distances);
+                        if outcome != Outcome::Settled {
+                            doubtful.push((row, indices, distances));
+                        }
+                    }
+                    if doubtful.is_empty() {
+                        return;
+                    }
+                    let again = doubtful.iter().map(|(row, ..)| (*row, leave_out.of(*row)));
+                    direct.start(k, again);
+                    direct.compare(queries, candidates, &everyone);
+                    for (place, (_, indices, distances)) in doubtful.into_iter().enumerate() {
+                        direct.finish(place, candidates, indices, distances);
+                    }
+                },
+            );
         done += members.len() as u64;
         watch.update(STAGE, done)?;
     }

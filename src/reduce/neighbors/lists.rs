@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::block::{Block, QUERIES};
+use super::block::{Block, Outcome, QUERIES};
 use super::cells::{Centres, Members, strata};
+use super::direct::Direct;
 use super::exact::{self, Found, LeaveOut, STAGE};
 use super::panels::{COLUMNS, Panels};
 use super::rows::Rows;
@@ -30,6 +31,23 @@ pub(super) struct Lists {
     reach: usize,
     probes: usize,
     recall: f32,
+}
+
+/// Queries of one cell and where their neighbours go.
+struct Job<'a> {
+    cell: usize,
+    members: &'a [u32],
+    indices: &'a mut [u32],
+    distances: &'a mut [f32],
+}
+
+/// Working memory of one thread.
+#[derive(Default)]
+struct Scratch {
+    block: Block,
+    /// For every cell around the queries' own, the places of those that look into it.
+    served: Vec<Vec<u32>>,
+    direct: Direct,
 }
 
 /// What is asked of a number of probes.
@@ -119,13 +137,6 @@ impl Lists {
             .unwrap_or_default()
     }
 
-    fn size(&self, cell: u32) -> usize {
-        match self.members.bounds.get(cell as usize..) {
-            Some([start, end, ..]) => end - start,
-            _ => 0,
-        }
-    }
-
     /// Finds out what recall of `k` neighbours the probes give, on a sample of rows whose exact
     /// neighbours are searched.
     ///
@@ -205,7 +216,7 @@ impl Lists {
             cells
                 .map(|cell| Step {
                     held: held_in(cell),
-                    compared: self.size(cell) as u64,
+                    compared: self.members.of_cell(cell).len() as u64,
                 })
                 .collect::<Vec<Step>>()
         };
@@ -276,7 +287,12 @@ impl Lists {
                 let (indices, more_indices) = rest.0.split_at_mut(members.len() * k);
                 let (distances, more_distances) = rest.1.split_at_mut(members.len() * k);
                 rest = (more_indices, more_distances);
-                jobs.push((cell, members, indices, distances));
+                jobs.push(Job {
+                    cell,
+                    members,
+                    indices,
+                    distances,
+                });
             }
         }
         let wave = 16 * rayon::current_num_threads();
@@ -285,32 +301,12 @@ impl Lists {
         for jobs in jobs.chunks_mut(wave) {
             let missing: Vec<Vec<u32>> = jobs
                 .par_iter_mut()
-                .map_init(Default::default, |(block, served): &mut (Block, _), job| {
-                    let (cell, members, indices, distances) = job;
-                    self.serve(
-                        block,
-                        served,
-                        (*cell, members),
-                        (panels, queries),
-                        (k, leave_out),
-                    );
-                    let mut missing = Vec::new();
-                    let places = indices
-                        .chunks_mut(k.max(1))
-                        .zip(distances.chunks_mut(k.max(1)));
-                    for ((place, &row), (indices, distances)) in
-                        members.iter().enumerate().zip(places)
-                    {
-                        let query = queries.row(row as usize);
-                        if block.finish(place, query, rows, indices, distances) < k {
-                            missing.push(row);
-                        }
-                    }
-                    missing
+                .map_init(Scratch::default, |scratch, job| {
+                    self.answer(scratch, job, (rows, panels), queries, (k, leave_out))
                 })
                 .collect();
             short.extend(missing.into_iter().flatten());
-            done += jobs.iter().map(|job| job.1.len() as u64).sum::<u64>();
+            done += jobs.iter().map(|job| job.members.len() as u64).sum::<u64>();
             watch.update(STAGE, done)?;
         }
         restore(&members.order, k, &mut indices, &mut distances);
@@ -326,23 +322,60 @@ impl Lists {
         Ok((indices, distances))
     }
 
-    /// Compares queries of one cell with the rows of the cells that they look into.
-    fn serve(
+    /// Writes the neighbours of the queries of one cell; returns those whose cells hold too few.
+    fn answer(
         &self,
-        block: &mut Block,
-        served: &mut Vec<Vec<u32>>,
-        (cell, members): (usize, &[u32]),
-        (panels, queries): (&Panels, &Rows<'_>),
+        Scratch {
+            block,
+            served,
+            direct,
+        }: &mut Scratch,
+        job: &mut Job<'_>,
+        (rows, panels): (&Rows<'_>, &Panels),
+        queries: &Rows<'_>,
         (k, leave_out): (usize, LeaveOut),
-    ) {
+    ) -> Vec<u32> {
+        let members = job.members;
         block.load(queries, members);
-        self.choose(block, members.len(), cell, served);
+        self.choose(block, members.len(), job.cell, served);
         block.look_for_neighbors(k, members.iter().map(|&row| leave_out.of(row)));
-        for (&cell, served) in self.around(cell).iter().zip(served.iter()) {
+        let around = self.around(job.cell);
+        for (&cell, served) in around.iter().zip(served.iter()) {
             if !served.is_empty() {
                 block.scan_for(served, panels.group(cell as usize));
             }
         }
+        let mut missing = Vec::new();
+        let mut doubtful = Vec::new();
+        let places = job
+            .indices
+            .chunks_mut(k.max(1))
+            .zip(job.distances.chunks_mut(k.max(1)));
+        for ((place, &row), (indices, distances)) in members.iter().enumerate().zip(places) {
+            let query = queries.row(row as usize);
+            match block.finish(place, query, rows, indices, distances) {
+                Outcome::Settled => {}
+                Outcome::TooFew => missing.push(row),
+                Outcome::Doubtful => doubtful.push((place as u32, row, indices, distances)),
+            }
+        }
+        if doubtful.is_empty() {
+            return missing;
+        }
+        let again = doubtful
+            .iter()
+            .map(|&(_, row, ..)| (row, leave_out.of(row)));
+        direct.start(k, again);
+        for (&cell, served) in around.iter().zip(served.iter()) {
+            let looks_into = |(place, ..): &(u32, u32, _, _)| served.contains(place);
+            let again = (0..).zip(&doubtful).filter(|(_, query)| looks_into(query));
+            let again: Vec<u32> = again.map(|(number, _)| number).collect();
+            direct.compare_for(&again, queries, rows, self.members.of_cell(cell));
+        }
+        for (number, (.., indices, distances)) in doubtful.into_iter().enumerate() {
+            direct.finish(number, rows, indices, distances);
+        }
+        missing
     }
 
     /// The cells of other rows.

@@ -2,6 +2,7 @@
 
 mod block;
 mod cells;
+mod direct;
 mod exact;
 mod graph;
 mod index;

@@ -52,10 +52,16 @@ impl Nearest {
     /// Takes a candidate in where it is good enough; returns the bar for the next.
     #[inline(always)]
     pub(super) fn push(&mut self, query: usize, score: f32, row: u32) -> f32 {
+        self.push_key(query, key(score, row));
+        self.states[query].bar
+    }
+
+    /// Takes in a candidate whose key orders it already.
+    #[inline(always)]
+    pub(super) fn push_key(&mut self, query: usize, key: u64) {
         let state = &mut self.states[query];
-        let key = key(score, row);
-        if row == state.own || key >= state.last {
-            return state.bar;
+        if key as u32 == state.own || key >= state.last {
+            return;
         }
         let start = query * self.room;
         self.keys[start + state.filled] = key;
@@ -64,7 +70,14 @@ impl Nearest {
             let keys = &mut self.keys[start..start + self.room];
             tighten(state, keys, self.keep);
         }
-        self.states[query].bar
+    }
+
+    /// A score that no candidate exceeds of those that a query had and does not keep; `None` when it
+    /// keeps all.
+    pub(super) fn best_lost(&mut self, query: usize) -> Option<f32> {
+        self.keys(query);
+        let state = &self.states[query];
+        (state.last != u64::MAX).then_some(state.bar)
     }
 
     /// The candidates kept for a query, in no order; the low half of a key is the row.

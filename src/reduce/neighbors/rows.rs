@@ -175,6 +175,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The squared length of the difference between two rows that have this gap.
+    pub(super) fn squared(&self, gap: f32) -> f64 {
+        match self.metric {
+            Metric::Euclidean => f64::from(gap),
+            Metric::Cosine => 2.0 * f64::from(gap),
+        }
+    }
+
     /// A gap in the units of the metric.
     pub(super) fn distance(&self, gap: f32) -> f32 {
         match self.metric {

@@ -105,6 +105,52 @@ fn a_large_offset_costs_no_neighbours() {
     }
 }
 
+/// Clouds whose points lie `spread` around centres that are about 1 apart.
+fn tight(rows: usize, width: usize, clusters: usize, spread: f32) -> Array2<f32> {
+    let centre = |cluster, column| Random::at(9, 100 + cluster, column).normal();
+    Array2::from_shape_fn((rows, width), |(row, column)| {
+        let place = (row * width + column) as u64;
+        let noise = spread * Random::at(9, 1, place).normal();
+        centre((row % clusters) as u64, column as u64) + noise
+    })
+}
+
+#[test]
+fn clusters_that_are_tight_and_far_apart_keep_their_neighbours() {
+    for spread in [1e-2, 1e-3, 1e-4, 1e-5] {
+        let x = tight(600, 32, 4, spread);
+        for metric in [Metric::Euclidean, Metric::Cosine] {
+            let found = search(x.view(), 10, metric);
+            let mut same = 0;
+            for row in 0..600 {
+                // In the frame that the metric is computed in: f64 of what f32 holds.
+                let nearest = naive(x.view(), &x.row(row).to_vec(), Some(row), metric);
+                let nearest: Vec<u32> = nearest.iter().take(10).map(|(_, row)| *row).collect();
+                let found = found.indices(row).unwrap();
+                same += found.iter().filter(|row| nearest.contains(row)).count();
+            }
+            // Unit vectors are rounded to f32, which moves points by 1e-7.
+            let least = match metric {
+                Metric::Cosine if spread < 1e-4 => 5_000,
+                Metric::Cosine => 5_900,
+                Metric::Euclidean => 5_998,
+            };
+            assert!(same >= least, "{same} of 6000 at {spread}, {metric:?}");
+        }
+    }
+}
+
+#[test]
+fn inverted_lists_find_what_comparing_all_finds_in_tight_clusters() {
+    let x = tight(2000, 16, 5, 1e-4);
+    let exact = search(x.view(), 10, Metric::Euclidean);
+    let all_cells = lists(10, 30, Some(30)).search(x.view(), &Watch::default());
+    assert_eq!(shared(&exact, &all_cells.unwrap()), 1.0);
+    let found = lists(10, 30, None).search(x.view(), &Watch::default());
+    let found = found.unwrap();
+    assert!((shared(&exact, &found) - f64::from(found.recall())).abs() < 0.02);
+}
+
 #[test]
 fn extreme_magnitudes_neither_overflow_nor_vanish() {
     let x = clouds(120, 6, 3, 2);
