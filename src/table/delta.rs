@@ -221,12 +221,16 @@ impl DeltaTable {
     ) -> Result<Option<u64>> {
         let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
         commit.replaces = true;
-        self.attempt(&commit, Some(base))
+        self.attempt(&commit, self.latest()?, Some(base))
     }
 
     fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
-            if let Some(version) = self.attempt(commit, None)? {
+            let snapshot = match conflicts {
+                0 => self.last_seen()?,
+                _ => self.latest()?,
+            };
+            if let Some(version) = self.attempt(commit, snapshot, None)? {
                 return Ok(version);
             }
             pause(conflicts.min(20), commit.sequence);
@@ -246,17 +250,22 @@ impl DeltaTable {
     ) -> Result<Option<u64>> {
         let sequence = i64::try_from(base).unwrap_or(i64::MAX);
         let commit = Commit::try_new(writer_id, sequence, files, schema)?;
-        self.attempt(&commit, Some(base))
+        self.attempt(&commit, self.latest()?, Some(base))
     }
 
-    /// One attempt with a known outcome: the version, or `None` after a lost race.
+    /// One attempt on top of `snapshot` with a known outcome: the version, or `None` after a lost race.
     ///
     /// After an error the outcome is unknown until the log is read again: `try_commit` looks for
     /// our own transaction first, so a commit that did land is never written twice.
-    fn attempt(&self, commit: &Commit<'_>, base: Option<u64>) -> Result<Option<u64>> {
+    fn attempt(
+        &self,
+        commit: &Commit<'_>,
+        mut snapshot: Snapshot,
+        base: Option<u64>,
+    ) -> Result<Option<u64>> {
         let mut retries = 0;
         loop {
-            let failure = match self.try_commit(commit, base)? {
+            let failure = match self.try_commit(commit, &snapshot, base)? {
                 Attempt::Committed(version) => return Ok(Some(version)),
                 Attempt::Conflict => return Ok(None),
                 Attempt::Unknown(failure) => failure,
@@ -266,11 +275,16 @@ impl DeltaTable {
                 return Err(Error::storage("commit", self.location.url(), failure));
             }
             pause(retries * 5, commit.sequence);
+            snapshot = self.latest()?;
         }
     }
 
-    fn try_commit(&self, commit: &Commit<'_>, base: Option<u64>) -> Result<Attempt> {
-        let snapshot = self.latest()?;
+    fn try_commit(
+        &self,
+        commit: &Commit<'_>,
+        snapshot: &Snapshot,
+        base: Option<u64>,
+    ) -> Result<Attempt> {
         let engine = self.location.engine();
         let landed = snapshot
             .kernel()

@@ -40,15 +40,32 @@ impl DeltaTable {
         Ok(snapshot)
     }
 
-    /// `None` when nothing was seen yet, or what was seen is not in the log any more.
-    fn newer(&self) -> Result<Option<Snapshot>> {
+    /// The version that this table saw last, or the latest: others may have committed since, which a
+    /// commit on top of it finds out.
+    ///
+    /// # Errors
+    /// As [`DeltaTable::snapshot`].
+    pub(crate) fn last_seen(&self) -> Result<Snapshot> {
+        match self.still_there()? {
+            Some(seen) => Snapshot::try_new(self.location().clone(), seen),
+            None => self.latest(),
+        }
+    }
+
+    /// What was seen last; `None` when nothing was yet, or it is not in the log any more.
+    fn still_there(&self) -> Result<Option<SnapshotRef>> {
         let Some(seen) = self.seen().get() else {
             return Ok(None);
         };
         let entry = format!("_delta_log/{:020}.json", seen.version());
-        if self.location().join(&entry).read_if_exists()?.is_none() {
+        let entry = self.location().join(&entry).read_if_exists()?;
+        Ok(entry.map(|_| seen))
+    }
+
+    fn newer(&self) -> Result<Option<Snapshot>> {
+        let Some(seen) = self.still_there()? else {
             return Ok(None);
-        }
+        };
         let newer = KernelSnapshot::builder_from(seen).build(self.location().engine().as_ref());
         // A log that cannot be read on is read from its beginning, which says what is wrong.
         newer
@@ -97,6 +114,7 @@ mod tests {
         append(&one, "a", 0);
         one.location().delete_all().unwrap();
         assert!(one.latest().is_err());
+        assert!(one.last_seen().is_err());
         let batch = Columns::new().with("x", vec![1_i64]);
         let batch = batch.into_batch("test").unwrap();
         assert!(one.append("a", 1, &[batch]).is_err());

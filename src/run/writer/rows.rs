@@ -57,7 +57,7 @@ impl Rows {
             all.push((name.clone(), value.clone()));
         }
         let stream_schema = match stream_table.open()? {
-            Some(known) => Some(known.latest()?.schema().clone()),
+            Some(known) => Some(known.last_seen()?.schema().clone()),
             None => None,
         };
         Ok(Self {
