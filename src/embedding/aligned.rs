@@ -193,7 +193,8 @@ impl Reduction<'_> {
         let mut coordinates = fitted;
         if sampled {
             let fitted = coordinates;
-            coordinates = model.transform(layer.embeddings.view())?;
+            coordinates =
+                model.transform_watched(layer.embeddings.view(), &self.watch().quiet())?;
             for (&row, place) in chosen.iter().zip(fitted.outer_iter()) {
                 coordinates.row_mut(row).assign(&place);
             }

@@ -13,7 +13,7 @@ use super::groups::Group;
 use super::reduction::Reduction;
 use super::rows::Rows;
 use super::source::Source;
-use crate::reduce::Projection;
+use crate::reduce::{Projection, Watch};
 use crate::run::{PassRecord, axes};
 use crate::storage::Location;
 use crate::table::{DataFile, FileWriter};
@@ -97,6 +97,7 @@ impl Reduction<'_> {
             let passes = placement.group.passes.iter();
             groups.extend(passes.map(|pass| (pass.pass_id.as_str(), index)));
         }
+        let watch = self.watch().quiet();
         let mut cursors = vec![Cursor::default(); placements.len()];
         let mut counts = Counts::default();
         for batch in source.all(self.filter.split.as_deref())? {
@@ -115,7 +116,7 @@ impl Reduction<'_> {
             for (set, stage) in stages.iter_mut().enumerate() {
                 let mut coordinates = Array2::zeros((passes.len(), stage.dims));
                 for (placement, share) in placements.iter().zip(&shares) {
-                    share.place(placement, set, &batch, &mut coordinates)?;
+                    share.place(placement, set, &batch, &mut coordinates, &watch)?;
                 }
                 stage.write(&batch, &of_row, &coordinates)?;
             }
@@ -186,6 +187,7 @@ impl Share {
         set: usize,
         batch: &Rows,
         coordinates: &mut Array2<f32>,
+        watch: &Watch<'_>,
     ) -> Result<()> {
         if let Some(fitted) = &placement.fitted {
             for &(row, index) in &self.fitted {
@@ -197,7 +199,7 @@ impl Share {
             return Ok(());
         }
         let rows = batch.embeddings.select(Axis(0), &self.others);
-        let placed = placement.models[set].transform(rows.view())?;
+        let placed = placement.models[set].transform_watched(rows.view(), watch)?;
         for (&row, placed) in self.others.iter().zip(placed.outer_iter()) {
             coordinates.row_mut(row).assign(&placed);
         }

@@ -27,6 +27,7 @@ mod matrix;
 mod neighbors;
 mod pacmap;
 mod pca;
+mod pieces;
 mod projection;
 pub mod quality;
 mod random;

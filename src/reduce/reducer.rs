@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use ndarray::{Array2, ArrayView2};
 
+use super::pieces::place_in_pieces;
 use super::watch::Watch;
 use crate::Result;
 
@@ -101,6 +102,16 @@ pub trait Projection: Debug + Send + Sync {
     /// `InvalidArgument` for another width, `NonFinite` for NaN and infinities in `x` and for
     /// coordinates beyond the range of f32.
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>>;
+
+    /// [`Projection::transform`] with progress in rows, and a flag that stops it.
+    ///
+    /// # Errors
+    /// Those of [`Projection::transform`]; `Interrupted` when the flag was set.
+    fn transform_watched(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        place_in_pieces(x, (self.width(), self.dims()), watch, |x, _| {
+            self.transform(x)
+        })
+    }
 
     /// The share of the fitted rows' variance on each axis, in 0..=1; `None` for methods that have
     /// no such notion.

@@ -55,7 +55,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The same flag, with progress to nobody: for steps within a stage.
-    pub(super) fn quiet(&self) -> Self {
+    pub(crate) fn quiet(&self) -> Self {
         Self {
             progress: &Silent,
             cancel: self.cancel,

@@ -124,6 +124,10 @@ impl Projection for Fitted {
         self.0.transform(x)
     }
 
+    fn transform_watched(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        self.0.transform_watched(x, watch)
+    }
+
     fn explained_variance_ratio(&self) -> Option<&[f64]> {
         self.0.explained_variance_ratio()
     }

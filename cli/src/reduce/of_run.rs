@@ -171,7 +171,7 @@ impl Reduce {
                 None => Vec::new(),
             };
             let (x, numbers) = finite(rows.matrix);
-            let placed = model.transform(x.view())?;
+            let placed = model.transform_watched(x.view(), &watcher.quiet())?;
             for (&row, place) in numbers.iter().zip(placed.outer_iter()) {
                 // Methods that optimise coordinates place a fitted row elsewhere than they left it.
                 let own = match of_pass.get(row) {

@@ -4,13 +4,10 @@ use emberlens::CancelFlag;
 use emberlens::Result;
 use emberlens::collect::Progress;
 use emberlens::reduce::{Projection, Reducer, Watch};
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::method::{AnyReducer, Fitted};
 use crate::interrupt::check;
-
-/// Rows placed between two looks at the flag.
-const PLACED_ROWS: usize = 1 << 16;
 
 /// Who watches the work.
 pub struct Watcher<'a> {
@@ -19,6 +16,11 @@ pub struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
+    /// Looks at the flag and reports to nobody: for steps within a stage.
+    pub fn quiet(&self) -> Watch<'_> {
+        Watch::default().cancel(self.cancel)
+    }
+
     /// Refuses to go on once Ctrl-C was pressed.
     pub fn check(&self, during: &str) -> Result<()> {
         check(self.cancel, during)
@@ -42,51 +44,18 @@ impl Watcher<'_> {
         let is_fitted = |row: &usize| sample.binary_search(row).is_ok();
         let others: Vec<usize> = (0..x.nrows()).filter(|row| !is_fitted(row)).collect();
         let mut coordinates = Array2::zeros((x.nrows(), fitted.dims()));
-        for (&row, place) in sample.iter().zip(of_sample.outer_iter()) {
+        let placed = fitted.transform_watched(x.select(Axis(0), &others).view(), &watch)?;
+        let fitted_rows = sample.iter().zip(of_sample.outer_iter());
+        for (&row, place) in fitted_rows.chain(others.iter().zip(placed.outer_iter())) {
             coordinates.row_mut(row).assign(&place);
         }
-        self.in_pieces(others.len(), |from, to| {
-            let rows = &others[from..to];
-            let placed = fitted.transform(x.select(Axis(0), rows).view())?;
-            for (&row, place) in rows.iter().zip(placed.outer_iter()) {
-                coordinates.row_mut(row).assign(&place);
-            }
-            Ok(())
-        })?;
         Ok((fitted, coordinates, bound))
     }
 
     /// Places all rows.
     pub fn place(&self, x: ArrayView2<'_, f32>, by: &dyn Projection) -> Result<Array2<f32>> {
-        let mut coordinates = Array2::zeros((x.nrows(), by.dims()));
-        // Without rows too, so that a wrong width is an error whatever their number.
-        by.transform(x.slice_axis(Axis(0), Slice::from(..0)))?;
-        self.in_pieces(x.nrows(), |from, to| {
-            let rows = Slice::from(from..to);
-            let placed = by.transform(x.slice_axis(Axis(0), rows))?;
-            coordinates.slice_axis_mut(Axis(0), rows).assign(&placed);
-            Ok(())
-        })?;
-        Ok(coordinates)
-    }
-
-    fn in_pieces(
-        &self,
-        rows: usize,
-        mut place: impl FnMut(usize, usize) -> Result<()>,
-    ) -> Result<()> {
-        self.progress.start("placing rows", rows as u64);
-        let mut work = || {
-            for from in (0..rows).step_by(PLACED_ROWS) {
-                self.check("placing rows")?;
-                place(from, rows.min(from + PLACED_ROWS))?;
-                self.progress.update(from as u64);
-            }
-            Ok(())
-        };
-        let outcome = work();
-        self.progress.end();
-        outcome
+        let watch = Watch::default().progress(self.progress).cancel(self.cancel);
+        by.transform_watched(x, &watch)
     }
 }
 

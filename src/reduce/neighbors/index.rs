@@ -138,14 +138,24 @@ impl<'a> NeighborIndex<'a> {
     /// `queries` `[any number, width]`. A query's answer does not depend on the queries beside it.
     ///
     /// # Errors
-    /// `InvalidArgument` for another width, `NonFinite` naming row and column, `Interrupted` when
-    /// the flag was set.
+    /// `InvalidArgument` for another width, `NonFinite` naming row and column, `TooLarge` before
+    /// memory beyond the limit is asked for, `Interrupted` when the flag was set.
     pub fn query(&self, queries: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Neighbors> {
-        let queries = self.rows.alike(queries, "the queries")?;
-        let k = self.search.k.min(self.rows());
         self.search
             .threads
-            .run(|| self.find(&queries, k, LeaveOut::Nothing, watch))?
+            .run(|| self.query_here(queries, watch))?
+    }
+
+    /// [`NeighborIndex::query`] on the threads that this runs on.
+    pub(in crate::reduce) fn query_here(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        watch: &Watch<'_>,
+    ) -> Result<Neighbors> {
+        let k = self.search.k.min(self.rows());
+        self.search.check_found(queries.nrows(), k, self.width())?;
+        let queries = self.rows.alike(queries, "the queries")?;
+        self.find(&queries, k, LeaveOut::Nothing, watch)
     }
 
     fn find(

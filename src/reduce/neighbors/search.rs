@@ -195,6 +195,26 @@ impl NeighborSearch {
         self.index(x, watch)?.of_rows(members, watch)
     }
 
+    /// Refuses an answer beyond the memory limit.
+    pub(super) fn check_found(&self, queries: usize, k: usize, width: usize) -> Result<()> {
+        let needed = self.answer_bytes(queries, k, width);
+        if needed <= self.memory_limit {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            what: format!("the {k} neighbours of {queries} queries"),
+            needed,
+            limit: self.memory_limit,
+            hint: "query in parts, or raise `memory_limit`".into(),
+        })
+    }
+
+    /// Bytes of the neighbours found and of the blocks that look for them.
+    fn answer_bytes(&self, queries: usize, k: usize, width: usize) -> u64 {
+        let blocks = Block::bytes(width, k).saturating_mul(self.threads.count() as u64);
+        matrix::bytes(queries, k, 8).saturating_add(blocks)
+    }
+
     fn check(&self, rows: usize, width: usize) -> Result<()> {
         if !(0.0..=1.0).contains(&self.recall) {
             return Err(Error::invalid(
@@ -210,9 +230,7 @@ impl NeighborSearch {
             Metric::Cosine => 2,
         };
         let values = matrix::bytes(rows, width, 4).saturating_mul(copies);
-        let found = matrix::bytes(rows, k, 8);
-        let blocks = Block::bytes(width, k).saturating_mul(self.threads.count() as u64);
-        let needed = values.saturating_add(found).saturating_add(blocks);
+        let needed = values.saturating_add(self.answer_bytes(rows, k, width));
         if needed > self.memory_limit || rows >= u32::MAX as usize {
             return Err(Error::TooLarge {
                 what: format!("the search for {k} neighbours of {rows} x {width} values"),

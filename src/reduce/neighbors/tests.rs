@@ -395,6 +395,22 @@ fn what_exceeds_the_memory_limit_is_refused() {
 }
 
 #[test]
+fn queries_whose_answer_exceeds_the_memory_limit_are_refused() {
+    let x = clouds(20, 3, 2, 2);
+    let index = NeighborSearch::new(5)
+        .threads(Threads::Exactly(1))
+        .memory_limit(100_000)
+        .index(x.view(), &Watch::default())
+        .unwrap();
+    let queries = clouds(4000, 3, 2, 3);
+    let error = index.query(queries.view(), &Watch::default()).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("4000 queries"), "{error}");
+    let few = queries.select(Axis(0), &[0, 1]);
+    assert!(index.query(few.view(), &Watch::default()).is_ok());
+}
+
+#[test]
 fn a_recall_that_is_no_share_is_refused() {
     let x = clouds(10, 2, 2, 2);
     for recall in [-0.1, 1.5, f32::NAN] {

@@ -81,6 +81,7 @@ impl Reducer for PacmapValidParams {
             seed: params.seed,
             reduced,
             coordinates: coordinates.clone(),
+            threads: params.threads,
             index: OnceLock::new(),
         };
         Ok((fitted, coordinates))

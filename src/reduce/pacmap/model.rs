@@ -8,8 +8,9 @@ use serde_json::json;
 use super::space::Space;
 use super::{METHOD, place};
 use crate::Result;
+use crate::reduce::pieces::place_in_pieces;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
-use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Watch, input, matrix};
+use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, matrix};
 
 /// Neighbours that tell how far apart neighbours typically are.
 const TYPICAL: usize = 6;
@@ -26,6 +27,10 @@ const TYPICAL: usize = 6;
 ///
 /// One row, and rows that are all alike, lie at the origin; no rows and no columns are errors. Where
 /// there are fewer rows than partners asked for, rows have fewer partners.
+///
+/// `transform` works on the threads that the fit was told to work on, after [`load`] on all.
+///
+/// [`load`]: crate::reduce::load
 ///
 /// # Memory
 /// The fit keeps the rows in at most 100 columns (unless `apply_pca` is off) and their coordinates.
@@ -53,11 +58,12 @@ pub struct Pacmap {
     pub(super) seed: u64,
     pub(super) reduced: Array2<f32>,
     pub(super) coordinates: Array2<f32>,
+    pub(super) threads: Threads,
     /// The reduced rows made ready for queries, by the first call that asks for it.
     pub(super) index: OnceLock<NeighborIndex<'static>>,
 }
 
-/// Of what was fitted; whether rows were transformed already makes no difference.
+/// Of what was fitted; threads, and whether rows were transformed already, make no difference.
 impl PartialEq for Pacmap {
     fn eq(&self, other: &Self) -> bool {
         self.space == other.space
@@ -128,18 +134,33 @@ impl Pacmap {
             seed: saved.seed.unwrap_or(0),
             reduced: matrix(saved.take_f32("rows", &[rows, columns], place)?, columns)?,
             coordinates: matrix(saved.take_f32("coordinates", &[rows, dims], place)?, dims)?,
+            threads: Threads::All,
             index: OnceLock::new(),
         })
     }
 
+    /// The places of some rows, on the threads that this runs on.
+    fn place(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        let queries = self.space.place(x)?;
+        let hint = "scale the embeddings down: they exceed those fitted beyond the range of f32";
+        matrix::check_finite(queries.view(), "the reduced matrix to transform", hint)?;
+        let neighbors = self.index(watch)?.query_here(queries.view(), watch)?;
+        let (near, fitted) = (self.near, self.coordinates.view());
+        let places = place::place(&neighbors, near, fitted, x.nrows())?;
+        matrix::check_finite(places.view(), "the result of PaCMAP", hint)?;
+        Ok(places)
+    }
+
     /// The reduced rows made ready for queries. Two first calls at once make the same one.
-    fn index(&self) -> Result<&NeighborIndex<'static>> {
+    fn index(&self, watch: &Watch<'_>) -> Result<&NeighborIndex<'static>> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
         let index = NeighborSearch::new(self.near.max(TYPICAL))
             .seed(self.seed)
-            .index(self.reduced.view(), &Watch::default())?;
+            .threads(self.threads)
+            .memory_limit(u64::MAX) // no parameter could raise it after `load`
+            .index(self.reduced.view(), watch)?;
         Ok(self.index.get_or_init(|| index.into_owned()))
     }
 }
@@ -158,17 +179,13 @@ impl Projection for Pacmap {
     }
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        input::check_placeable(x, self.width())?;
-        if x.nrows() == 0 {
-            return matrix::zeros(0, self.dims(), "coordinates");
-        }
-        let queries = self.space.place(x)?;
-        let hint = "scale the embeddings down: they exceed those fitted beyond the range of f32";
-        matrix::check_finite(queries.view(), "the reduced matrix to transform", hint)?;
-        let neighbors = self.index()?.query(queries.view(), &Watch::default())?;
-        let places = place::place(&neighbors, self.near, self.coordinates.view(), x.nrows())?;
-        matrix::check_finite(places.view(), "the result of PaCMAP", hint)?;
-        Ok(places)
+        self.transform_watched(x, &Watch::default())
+    }
+
+    fn transform_watched(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        let sides = (self.width(), self.dims());
+        self.threads
+            .run(|| place_in_pieces(x, sides, watch, |x, watch| self.place(x, watch)))?
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -9,10 +9,9 @@ use super::fit::RECALL;
 use super::place::{self, Placing};
 use super::{METHOD, kernel::Forces};
 use crate::Result;
+use crate::reduce::pieces::place_in_pieces;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
-use crate::reduce::{
-    Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, input, matrix,
-};
+use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, matrix};
 
 /// A fitted UMAP layout (McInnes, Healy, Melville 2018, arXiv:1802.03426).
 ///
@@ -102,8 +101,23 @@ impl Umap {
         self.fallback.as_deref()
     }
 
+    /// The places of some rows, on the threads that this runs on.
+    fn place(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        let settings = &self.settings;
+        let neighbors = self.index(watch)?.query_here(x, watch)?;
+        let placing = Placing {
+            fitted: self.coordinates.view(),
+            settings,
+            forces: Forces::new(settings.a, settings.b, settings.repulsion),
+        };
+        let placed = place::place(&placing, x, &neighbors, watch)?;
+        let hint = "fit again with a lower learning rate";
+        matrix::check_finite(placed.view(), "the result of UMAP", hint)?;
+        Ok(placed)
+    }
+
     /// The rows made ready for the search.
-    fn index(&self) -> Result<&NeighborIndex<'static>> {
+    fn index(&self, watch: &Watch<'_>) -> Result<&NeighborIndex<'static>> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
@@ -114,7 +128,7 @@ impl Umap {
             .threads(self.threads)
             .seed(settings.seed)
             .memory_limit(u64::MAX) // no parameter could raise it after `load`
-            .index(self.rows.view(), &Watch::default())?
+            .index(self.rows.view(), watch)?
             .into_owned();
         // Where two calls came at once, both have made the same.
         Ok(self.index.get_or_init(|| Arc::new(index)))
@@ -195,23 +209,13 @@ impl Projection for Umap {
     }
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        input::check_placeable(x, self.width())?;
-        if x.nrows() == 0 {
-            return matrix::zeros(0, self.dims(), "coordinates");
-        }
-        let settings = &self.settings;
-        let neighbors = self.index()?.query(x, &Watch::default())?;
-        let placing = Placing {
-            fitted: self.coordinates.view(),
-            settings,
-            forces: Forces::new(settings.a, settings.b, settings.repulsion),
-        };
-        let placed = self
-            .threads
-            .run(|| place::place(&placing, x, &neighbors))??;
-        let hint = "fit again with a lower learning rate";
-        matrix::check_finite(placed.view(), "the result of UMAP", hint)?;
-        Ok(placed)
+        self.transform_watched(x, &Watch::default())
+    }
+
+    fn transform_watched(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
+        let sides = (self.width(), self.dims());
+        self.threads
+            .run(|| place_in_pieces(x, sides, watch, |x, watch| self.place(x, watch)))?
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

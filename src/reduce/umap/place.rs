@@ -9,9 +9,12 @@ use super::model::Fixed;
 use super::power::{LANES, Lanes};
 use crate::Result;
 use crate::reduce::random::Random;
-use crate::reduce::{Neighbors, matrix};
+use crate::reduce::{Neighbors, Watch, matrix};
 
 const STREAM: u64 = 0x554D_0006;
+
+/// What is interrupted.
+const DURING: &str = "placing rows";
 
 /// What all new rows share.
 pub(super) struct Placing<'a> {
@@ -33,6 +36,7 @@ pub(super) fn place(
     placing: &Placing<'_>,
     x: ArrayView2<'_, f32>,
     neighbors: &Neighbors,
+    watch: &Watch<'_>,
 ) -> Result<Array2<f32>> {
     let dims = placing.fitted.ncols();
     let mut placed = matrix::zeros(x.nrows(), dims, "coordinates")?;
@@ -42,7 +46,8 @@ pub(super) fn place(
     values
         .par_chunks_mut(dims * LANES)
         .enumerate()
-        .for_each(|(group, places)| {
+        .try_for_each(|(group, places)| {
+            watch.check(DURING)?;
             let first = group * LANES;
             let end = (first + LANES).min(x.nrows());
             let rows = (first..end)
@@ -53,7 +58,8 @@ pub(super) fn place(
                 rows,
                 places,
             });
-        });
+            Ok(())
+        })?;
     Ok(placed)
 }
 
