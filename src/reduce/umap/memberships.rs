@@ -35,7 +35,7 @@ impl Scale {
     ) -> Self {
         let nearest = nearest(distances, connectivity);
         let target = (size.max(1) as f32).log2();
-        let (mut low, mut high, mut middle) = (0.0_f32, f32::INFINITY, 1.0_f32);
+        let (mut low, mut high, mut middle) = (0.0_f32, f32::INFINITY, unit(mean(distances)));
         for _ in 0..SEARCH {
             let sum: f32 = counted
                 .iter()
@@ -70,6 +70,16 @@ impl Scale {
     /// The membership of a neighbour at that distance, in 0..=1.
     pub(super) fn membership(&self, distance: f32) -> f32 {
         strength(distance, self.nearest, self.bandwidth)
+    }
+}
+
+/// Where the search for a bandwidth begins: at 1, as umap-learn's does, unless distances are so large
+/// or small that it would end before it comes near them.
+fn unit(mean: f32) -> f32 {
+    if (1e-9..1e9).contains(&mean) || mean == 0.0 || !mean.is_finite() {
+        1.0
+    } else {
+        mean.log2().floor().exp2()
     }
 }
 

@@ -69,8 +69,8 @@ impl Placing<'_> {
         let others = neighbors.indices(row).unwrap_or_default();
         let distances = neighbors.distances(row).unwrap_or_default();
         let connectivity = (settings.connectivity as f32 - 1.0).max(0.0);
-        let count = distances.len().max(1) as f32;
-        let typical = distances.iter().sum::<f32>() / count;
+        let sum: f64 = distances.iter().map(|&distance| f64::from(distance)).sum();
+        let typical = (sum / distances.len().max(1) as f64) as f32;
         let counted = distances.get(1..).unwrap_or_default();
         let scale = Scale::of(distances, counted, distances.len(), connectivity, typical);
         let members: Vec<(u32, f32)> = others

@@ -14,6 +14,9 @@ use crate::{Error, Result};
 /// Coordinates of a start lie in 0..=10.
 const SIDE: f32 = 10.0;
 
+/// Magnitudes whose components lie in the range of f32; others are scaled, which the start undoes.
+const SAFE: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
+
 /// The noise that sets rows apart which begin at one place.
 const NOISE: f32 = 1e-4;
 
@@ -54,6 +57,8 @@ pub(super) fn start(
             if has_duplicates(given.view()) {
                 let nearest = NeighborSearch::new(1)
                     .seed(seed)
+                    .threads(params.threads)
+                    .memory_limit(params.memory_limit)
                     .search(given.view(), watch)?;
                 let count = given.nrows().max(1) as f32;
                 let mean = (0..given.nrows())
@@ -97,6 +102,15 @@ pub(super) fn start(
 /// The principal components; axes beyond the width of `x` hold noise alone.
 fn principal(params: &UmapParams, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Vec<f32>> {
     let axes = params.dims.min(x.ncols());
+    let peak = matrix::largest_magnitude(x);
+    let brought_near;
+    let x = if peak == 0.0 || SAFE.contains(&peak) {
+        x
+    } else {
+        let scale = matrix::scale_to_one(peak);
+        brought_near = x.mapv(|value| (f64::from(value) * scale) as f32);
+        brought_near.view()
+    };
     let (_, coordinates) = Pca::params()
         .dims(axes)
         .seed(params.seed)

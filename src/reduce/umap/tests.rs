@@ -280,6 +280,24 @@ fn rows_alike_duplicates_and_constant_columns_have_finite_places() {
 }
 
 #[test]
+fn magnitudes_at_the_ends_of_f32_give_the_layout_of_the_same_rows_in_between() {
+    let x = groups(20, 4);
+    let x = &x / 16.0; // below 1
+    let (_, plain) = quick().fit_transform(x.view()).unwrap();
+    for scale in [2.0_f32.powi(127), 2.0_f32.powi(-100)] {
+        let (umap, y) = quick().fit_transform((&x * scale).view()).unwrap();
+        assert!(umap.coordinates().iter().all(|value| value.is_finite()));
+        for (value, plain) in y.iter().zip(&plain) {
+            assert!((value - plain).abs() < 1e-2, "{value} and {plain}");
+        }
+    }
+    let mut ends = groups(20, 4);
+    ends.mapv_inplace(|value| if value > 1.0 { f32::MAX } else { -f32::MAX });
+    let (_, y) = quick().fit_transform(ends.view()).unwrap();
+    assert!(y.iter().all(|value| value.is_finite()));
+}
+
+#[test]
 fn no_rows_and_no_columns_are_refused() {
     for shape in [(0, 3), (4, 0)] {
         let error = quick().fit(Array2::<f32>::zeros(shape).view()).unwrap_err();
