@@ -69,9 +69,11 @@ impl Reduction<'_> {
     ///
     /// A single fit ([`Reduction::reduce`]) shows early epochs as the last one would see them; this
     /// shows each as it was. All splits of an epoch are laid out together. A sample starts where it
-    /// last was, a new one where the projection of the epoch before puts it. Writes the table `projections/<column>-<method>-aligned` and, as its
-    /// model, the projection of the last epoch, which places later passes. Passes without an epoch
-    /// are left out. [`Run::movement`](crate::run::Run::movement) tells how far samples move.
+    /// last was, a new one where the projection of the epoch before puts it.
+    ///
+    /// Writes the table `projections/<column>-<method>-aligned` and, as its model, the projection of
+    /// the last epoch, which places later passes. Passes without an epoch are left out.
+    /// [`Run::movement`](crate::run::Run::movement) tells how far samples move.
     ///
     /// # Shapes and units
     /// `penalty` 0 or more: the price of a squared distance from the last place, in the units of

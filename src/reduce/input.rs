@@ -9,10 +9,13 @@ use crate::{Error, Result};
 pub(super) fn check_not_empty(method: &'static str, x: ArrayView2<'_, f32>) -> Result<()> {
     let (rows, columns) = x.dim();
     let (reason, hint) = match (rows, columns) {
-        (0, _) => ("there are no rows", "fit on a pass that has some"),
+        (0, _) => (
+            "there are no rows",
+            "fit on a matrix, or a pass, that has some",
+        ),
         (_, 0) => (
             "the embeddings have no values",
-            "collect a layer that has an output",
+            "give rows of one value or more: for a run, collect a layer that has an output",
         ),
         _ => return Ok(()),
     };

@@ -19,6 +19,9 @@ const RECALL: f32 = 0.95;
 /// Rows below which `Auto` compares all.
 const EXACT_UP_TO: usize = 8192;
 
+/// Cells per root of the number of rows.
+const CELLS: f64 = 1.5;
+
 /// How far apart two rows are.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -260,6 +263,3 @@ impl NeighborSearch {
         }
     }
 }
-
-/// Cells per root of the number of rows.
-const CELLS: f64 = 1.5;

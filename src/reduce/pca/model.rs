@@ -204,7 +204,15 @@ impl PcaValidParams {
     ) -> Result<Pca> {
         let (rows, width) = x.dim();
         let dims = self.0.dims;
-        check_shape(rows, width, dims)?;
+        input::check_not_empty(METHOD, x)?;
+        if dims > width {
+            return Err(Error::invalid(
+                "dims",
+                dims,
+                format!("the embeddings have {width} values"),
+                format!("ask for at most {width}"),
+            ));
+        }
         let plan = Plan::new(self.0.solver, rows, width, dims);
         let needed = plan.bytes(rows, width, dims);
         if needed > self.0.memory_limit {
@@ -281,44 +289,6 @@ impl Projection for Pca {
             arrays,
         }
         .to_bytes()
-    }
-}
-
-fn check_shape(rows: usize, width: usize, dims: usize) -> Result<()> {
-    if rows == 0 {
-        return Err(degenerate(
-            rows,
-            width,
-            "there are no rows",
-            "fit on a pass that has some",
-        ));
-    }
-    if width == 0 {
-        return Err(degenerate(
-            rows,
-            width,
-            "the embeddings have no values",
-            "collect a layer that has an output",
-        ));
-    }
-    if dims > width {
-        return Err(Error::invalid(
-            "dims",
-            dims,
-            format!("the embeddings have {width} values"),
-            format!("ask for at most {width}"),
-        ));
-    }
-    Ok(())
-}
-
-fn degenerate(rows: usize, columns: usize, reason: &str, hint: &str) -> Error {
-    Error::Degenerate {
-        method: METHOD,
-        rows,
-        columns,
-        reason: reason.into(),
-        hint: hint.into(),
     }
 }
 
