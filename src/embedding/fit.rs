@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2};
 use super::groups::Group;
 use super::place::Fitted;
 use super::reduction::Reduction;
-use super::sample::Sample;
-use super::source::{Source, describe};
+use super::sample::{Bound, Sample};
+use super::source::{FitOn, Source, describe};
 use crate::reduce::{Projection, Reducer, Watch};
 use crate::run::PassRecord;
 use crate::{Error, Result};
@@ -55,7 +55,8 @@ impl Reduction<'_> {
         group: &Group,
         sets: &[ParameterSet<'_>],
     ) -> Result<(Vec<Box<dyn Projection>>, Fitted)> {
-        let (pass, sample) = self.sample(source, group)?;
+        let check = || self.check_cancelled();
+        let (pass, sample) = source.to_fit(&group.passes, self.fit_on, self.bound()?, &check)?;
         let mut models = Vec::with_capacity(sets.len());
         let mut coordinates = Vec::with_capacity(sets.len());
         for (_, reducer) in sets {
@@ -70,16 +71,26 @@ impl Reduction<'_> {
         };
         Ok((models, fitted))
     }
+}
 
+impl Source<'_> {
     /// The pass to fit on, and its rows: the preferred one that has a finite row.
-    fn sample(&self, source: &Source<'_>, group: &Group) -> Result<(PassRecord, Sample)> {
-        let bound = self.bound()?;
+    ///
+    /// Whoever learns from a run asks here, so that the same run is learnt from in the same way.
+    /// `check` is asked at every batch.
+    pub(super) fn to_fit(
+        &self,
+        passes: &[PassRecord],
+        fit_on: FitOn<'_>,
+        bound: Option<Bound>,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<(PassRecord, Sample)> {
         let mut problem = None;
-        let candidates = source.candidates(&group.passes, self.fit_on)?;
+        let candidates = self.candidates(passes, fit_on)?;
         for pass in &candidates {
-            self.check_cancelled()?;
-            let what = format!("`{}` of {}", self.column, describe(pass));
-            let sample = Sample::read(source.of_pass(pass)?, bound, (&what, pass.rows))?;
+            let what = format!("`{}` of {}", self.column(), describe(pass));
+            let batches = self.of_pass(pass)?.map(|batch| check().and(batch));
+            let sample = Sample::read(batches, bound, (&what, pass.rows))?;
             if !sample.ordinals.is_empty() {
                 return Ok((pass.clone(), sample));
             }
@@ -88,7 +99,7 @@ impl Reduction<'_> {
         Err(problem.unwrap_or_else(|| {
             Error::invalid(
                 "column",
-                self.column,
+                self.column(),
                 match candidates.as_slice() {
                     [one] => format!("{} has no embedding", describe(one)),
                     several => format!("none of {} passes has an embedding", several.len()),

@@ -1,8 +1,10 @@
 //! Reducing the embeddings of a run: fit on one pass, place every pass in its coordinate system;
 //! or lay out every epoch near the one before; and how far samples move between epochs.
+//! [`EmbeddingColumn`] reads the vectors for whoever does something else with them.
 
 mod aligned;
 mod apply;
+mod column;
 mod fit;
 mod groups;
 mod layer;
@@ -18,6 +20,7 @@ mod status;
 mod vectors;
 
 pub use aligned::Follow;
+pub use column::{EmbeddingColumn, EmbeddingRows, RowsToFit};
 pub use groups::Per;
 pub use movement::Movement;
 pub use reduction::Reduction;

@@ -275,18 +275,9 @@ impl Reduction<'_> {
     }
 
     pub(super) fn bound(&self) -> Result<Option<Bound>> {
-        match self.bound {
-            Some(0) => Err(Error::invalid(
-                "fit_sample",
-                0,
-                "nothing can be learnt from no rows",
-                "allow 1 or more",
-            )),
-            rows => Ok(rows.map(|rows| Bound {
-                rows,
-                seed: self.sample_seed,
-            })),
-        }
+        self.bound
+            .map(|rows| Bound::new(rows, self.sample_seed))
+            .transpose()
     }
 }
 

@@ -21,6 +21,21 @@ pub(super) struct Bound {
     pub(super) seed: u64,
 }
 
+impl Bound {
+    /// Refuses a sample of no rows.
+    pub(super) fn new(rows: usize, seed: u64) -> Result<Self> {
+        match rows {
+            0 => Err(Error::invalid(
+                "fit_sample",
+                0,
+                "nothing can be learnt from no rows",
+                "allow 1 or more",
+            )),
+            rows => Ok(Self { rows, seed }),
+        }
+    }
+}
+
 /// A row that may be in the sample; the smallest scores are.
 struct Candidate {
     score: u64,

@@ -38,6 +38,10 @@ impl<'a> Source<'a> {
         column: &'a str,
         stream: Option<&str>,
     ) -> Result<Self> {
+        if let Some(stream) = stream.filter(|name| !reader.streams().iter().any(|has| has == name))
+        {
+            reader.metrics(stream).batches()?; // the error with the streams there are
+        }
         let mut available = Vec::new();
         let mut found = Vec::new();
         for name in reader.streams() {

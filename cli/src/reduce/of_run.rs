@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use emberlens::embedding::FitOn;
 use emberlens::run::{PassRecord, Project, ProjectionInfo, Run, RunReader, Status};
 use emberlens::{Error, Result};
-use ndarray::{Array2, Axis};
 
 use super::outcome::{self, OutFormat, Outcome};
 use super::place::Watcher;
-use super::source::{Source, finite, rows_of_pass};
+use super::source::{self, Learnt, finite, finite_of_pass};
 use super::{COLUMN, Clock, Reduce, read_model};
 use crate::output::{existing, name_force};
 use crate::print::Report;
@@ -33,10 +33,7 @@ impl Reduce {
             }
         };
         match (&self.output, format) {
-            (Some(path), Some(format)) => {
-                let source = Source::find(reader, column, self.stream.as_deref())?;
-                self.write_file(&source, path, format, watcher)
-            }
+            (Some(path), Some(format)) => self.write_file(reader, column, (path, format), watcher),
             _ => self.in_run(reader, column, watcher),
         }
     }
@@ -116,91 +113,76 @@ impl Reduce {
         watcher: &Watcher<'_>,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        let source = Source::find(reader, &info.column, Some(&info.stream))?;
-        let fitted = info.fitted_on();
-        let passes = reader.passes(&info.stream);
-        let of = |pass: &&PassRecord| fitted.is_some_and(|fitted| fitted.pass_id == pass.pass_id);
-        let Some(pass) = passes.iter().find(of).or(passes.last()) else {
+        let column = reader.embedding_column(&info.column, Some(&info.stream))?;
+        let fitted = info.fitted_on().map(|fitted| fitted.pass_id.as_str());
+        let Some(pass) = pass_to_measure(reader, &info.stream, fitted) else {
             return Ok(());
         };
-        let (x, _) = finite(source.read(source.of_pass(pass), watcher)?.matrix);
+        let x = finite_of_pass(&column.cancel(watcher.cancel), &pass)?;
         let placed = reader
             .projection(&info.name)
             .split(&pass.split)
             .epoch(pass.epoch);
-        let (y, _) = finite(placed.matrix()?);
+        let y = finite(placed.matrix()?);
         self.measure(x.view(), y.view(), watcher, outcome)
     }
 
     /// Writes coordinates with their keys to a file; the run stays as it is.
     ///
     /// # Memory
-    /// The embeddings of the pass that is fitted, one batch of the others, all coordinates.
+    /// The embeddings of the pass that is fitted, one batch of the others, all coordinates and keys.
     fn write_file(
         &self,
-        source: &Source<'_>,
-        path: &Path,
-        format: OutFormat,
+        reader: &RunReader,
+        column: &str,
+        (path, format): (&Path, OutFormat),
         watcher: &Watcher<'_>,
     ) -> Result<Report> {
         let mut clock = Clock::start();
         let mut outcome = Outcome::new(&self.input, "run", (0, 0));
-        let (model, fitted) = match &self.with {
+        let column = reader.embedding_column(column, self.stream.as_deref())?;
+        let column = column.cancel(watcher.cancel);
+        let (model, learnt) = match &self.with {
             Some(path) => (read_model(path)?, None),
             None => {
-                let pass = source.pass_to_fit()?;
-                let (x, _) = finite(source.read(source.of_pass(&pass), watcher)?.matrix);
-                let (model, coordinates) = self.fit(x.view(), watcher, &mut outcome)?;
-                if self.quality {
-                    self.measure(x.view(), coordinates.view(), watcher, &mut outcome)?;
-                }
-                (model, Some((pass.pass_id, coordinates)))
+                let sample = self.fit_sample.map(|rows| (rows, self.seed));
+                let rows = column.rows_to_fit(FitOn::Latest, sample)?;
+                let reducer = self.settings().reducer();
+                let x = rows.embeddings.view();
+                let (model, coordinates, count) = watcher.fit(x, &reducer, None, self.seed)?;
+                outcome.fitted_rows = Some(count);
+                (model.0, Some(Learnt { rows, coordinates }))
             }
         };
-        let (mut keys, mut pieces) = (Vec::new(), Vec::new());
-        let mut fitted_rows = 0..fitted.as_ref().map_or(0, |(_, own)| own.nrows());
-        for rows in source.batches(source.metrics())? {
-            watcher.check("placing rows")?;
-            let rows = rows?;
-            if rows.matrix.is_empty() {
-                continue; // no row of this batch has a vector
-            }
-            let mut piece = Array2::from_elem((rows.matrix.nrows(), model.dims()), f32::NAN);
-            let of_pass = match &fitted {
-                Some((pass, _)) => rows_of_pass(&rows.keys, pass),
-                None => Vec::new(),
-            };
-            let (x, numbers) = finite(rows.matrix);
-            let placed = model.transform_watched(x.view(), &watcher.quiet())?;
-            for (&row, place) in numbers.iter().zip(placed.outer_iter()) {
-                // Methods that optimise coordinates place a fitted row elsewhere than they left it.
-                let own = match of_pass.get(row) {
-                    Some(true) => fitted_rows.next(),
-                    _ => None,
-                };
-                match (own, &fitted) {
-                    (Some(own), Some((_, fitted))) => piece.row_mut(row).assign(&fitted.row(own)),
-                    _ => piece.row_mut(row).assign(&place),
-                }
-            }
-            pieces.push(piece);
-            keys.extend(rows.keys);
-        }
-        let pieces: Vec<_> = pieces.iter().map(|piece| piece.view()).collect();
-        let coordinates = match pieces.is_empty() {
-            true => Array2::zeros((0, model.dims())),
-            false => ndarray::concatenate(Axis(0), &pieces)
-                .map_err(|error| Error::storage("joining rows", &*source.place, error))?,
-        };
-        outcome.shape = (coordinates.nrows(), model.width());
+        let placed = source::place(&column, model.as_ref(), learnt.as_ref(), &watcher.quiet())?;
+        outcome.shape = (placed.coordinates.nrows(), model.width());
         outcome.projection(model.as_ref());
+        if self.quality {
+            let learnt = learnt.as_ref().map(|learnt| &*learnt.rows.pass.pass_id);
+            if let Some(pass) = pass_to_measure(reader, column.stream(), learnt) {
+                let (x, y) = (finite_of_pass(&column, &pass)?, placed.of_pass(&pass)?);
+                self.measure(x.view(), y.view(), watcher, &mut outcome)?;
+            }
+        }
         outcome.seconds.push(("reduce", clock.lap()));
+        watcher.check("the reduction")?;
         let existing = existing(self.force);
-        outcome::write(path, format, &keys, coordinates.view(), existing).map_err(name_force)?;
+        let coordinates = placed.coordinates.view();
+        outcome::write(path, format, &placed.keys, coordinates, existing).map_err(name_force)?;
         self.keep(model.as_ref(), &mut outcome)?;
         outcome.output = Some(path.to_owned());
         outcome.seconds.push(("write", clock.lap()));
         Ok(outcome.report())
+    }
+}
+
+/// The pass that was learnt from, or the last one.
+fn pass_to_measure(reader: &RunReader, stream: &str, learnt: Option<&str>) -> Option<PassRecord> {
+    let mut passes = reader.passes(stream);
+    let known = passes.iter().position(|pass| learnt == Some(&pass.pass_id));
+    match known {
+        Some(known) => Some(passes.swap_remove(known)),
+        None => passes.pop(),
     }
 }
 

@@ -1,149 +1,158 @@
-//! The vectors of a run: which stream holds them, which pass is learnt from, and their rows.
+//! The rows of a run, placed by a projection without changing the run.
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_select::filter::filter_record_batch;
-use emberlens::run::{Metrics, PassRecord, RunReader};
+use arrow_array::RecordBatch;
+use emberlens::embedding::{EmbeddingColumn, EmbeddingRows, RowsToFit};
+use emberlens::reduce::{Projection, Watch};
+use emberlens::run::PassRecord;
+use emberlens::table::values;
 use emberlens::{Error, Result};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 
-use super::columns::{Gather, Rows, usable, wanted};
-use super::place::Watcher;
-
-/// The split that is learnt from where there is one of that name.
-const TRAIN: &str = "train";
-
-/// A column of vectors in one stream of a run.
-pub struct Source<'a> {
-    reader: &'a RunReader,
-    stream: String,
-    columns: [String; 1],
-    /// In words, for errors.
-    pub place: String,
+/// What was learnt from, and the coordinates that it got then.
+pub struct Learnt {
+    pub rows: RowsToFit,
+    pub coordinates: Array2<f32>,
 }
 
-impl<'a> Source<'a> {
-    /// The stream that has the column.
-    ///
-    /// # Errors
-    /// `NotFound` for a stream that the run does not have; `MissingColumn` with the columns there
-    /// are; `Invalid` when several streams have the column.
-    pub fn find(reader: &'a RunReader, column: &str, stream: Option<&str>) -> Result<Self> {
-        let (mut having, mut available) = (Vec::new(), Vec::new());
-        let streams = match stream {
-            Some(stream) => vec![stream.to_owned()],
-            None => reader.streams(),
-        };
-        for stream in streams {
-            let batches = reader.metrics(&stream).batches()?;
-            available.push(format!("{} (stream `{stream}`)", usable(batches.schema())));
-            if batches.schema().field_with_name(column).is_ok() {
-                having.push(stream);
-            }
-        }
-        match having.as_slice() {
-            [stream] => Ok(Self {
-                reader,
-                place: format!("stream `{stream}` of run `{}`", reader.id()),
-                stream: stream.clone(),
-                columns: [column.to_owned()],
-            }),
-            [] => Err(Error::MissingColumn {
-                column: column.to_owned(),
-                place: format!("run `{}`", reader.id()),
-                available: match available.is_empty() {
-                    true => "no metrics yet".into(),
-                    false => available.join("; "),
-                },
-            }),
-            several => Err(Error::invalid(
-                "--column",
-                column,
-                format!("several streams have it: {}", several.join(", ")),
-                "name one with --stream",
-            )),
-        }
-    }
-
-    /// All rows of the stream.
-    pub fn metrics(&self) -> Metrics<'a> {
-        self.reader.metrics(&self.stream)
-    }
-
-    /// The rows of one pass.
-    pub fn of_pass(&self, pass: &PassRecord) -> Metrics<'a> {
-        self.metrics().split(&pass.split).epoch(pass.epoch)
-    }
-
-    /// The latest complete pass of `train`, else of any split, as reductions in the run choose it.
-    pub fn pass_to_fit(&self) -> Result<PassRecord> {
-        let mut passes = self.reader.passes(&self.stream);
-        let train = passes.iter().rposition(|pass| pass.split == TRAIN);
-        match (train, passes.len()) {
-            (_, 0) => Err(Error::NotFound {
-                what: "complete pass",
-                name: "of any split".into(),
-                hint: format!("stream `{}` has none yet", self.stream),
-                place: self.reader.url(),
-            }),
-            (train, count) => Ok(passes.swap_remove(train.unwrap_or(count - 1))),
-        }
-    }
-
-    /// The rows that have a vector, batch by batch.
-    pub fn batches(&self, of: Metrics<'a>) -> Result<impl Iterator<Item = Result<Rows>>> {
-        let schema = of.batches()?.schema().clone();
-        let wanted = wanted(&schema, &self.columns, &self.place)?;
-        let batches = of.columns(&wanted).batches()?;
-        Ok(batches.map(move |batch| {
-            let mut gather = Gather::new(&self.columns, &self.place, 0);
-            gather.add(&with_vector(&batch?, &self.columns[0], &self.place)?)?;
-            gather.finish()
-        }))
-    }
-
-    /// The rows that have a vector, all at once.
-    pub fn read(&self, of: Metrics<'a>, watcher: &Watcher<'_>) -> Result<Rows> {
-        let schema = of.batches()?.schema().clone();
-        let wanted = wanted(&schema, &self.columns, &self.place)?;
-        let rows: u64 = of.passes().iter().map(|pass| pass.rows).sum();
-        let mut gather = Gather::new(&self.columns, &self.place, rows as usize);
-        for batch in of.columns(&wanted).batches()? {
-            watcher.check("reading")?;
-            gather.add(&with_vector(&batch?, &self.columns[0], &self.place)?)?;
-        }
-        gather.finish()
-    }
+/// Rows with their coordinates, NaN for a row that is not finite.
+pub struct Placed {
+    pub keys: Vec<RecordBatch>,
+    pub coordinates: Array2<f32>,
 }
 
-/// The rows of a batch whose vector is not null.
-fn with_vector(batch: &RecordBatch, column: &str, place: &str) -> Result<RecordBatch> {
-    let Some(vectors) = batch.column_by_name(column) else {
-        return Ok(batch.clone());
+/// Places all rows that have an embedding.
+///
+/// # Memory
+/// One batch of embeddings; all keys and coordinates.
+pub fn place(
+    column: &EmbeddingColumn<'_>,
+    by: &dyn Projection,
+    learnt: Option<&Learnt>,
+    watch: &Watch<'_>,
+) -> Result<Placed> {
+    let mut own = learnt.map(Own::new);
+    let (mut keys, mut pieces) = (Vec::new(), Vec::new());
+    for rows in column.all()? {
+        let rows = rows?;
+        if rows.finite.is_empty() {
+            continue; // no row of this batch has a vector
+        }
+        pieces.push(place_batch(&rows, by, own.as_mut(), watch)?);
+        keys.push(rows.keys);
+    }
+    let pieces: Vec<_> = pieces.iter().map(|piece| piece.view()).collect();
+    let coordinates = match pieces.is_empty() {
+        true => Array2::zeros((0, by.dims())),
+        false => ndarray::concatenate(Axis(0), &pieces)
+            .map_err(|error| Error::storage("joining rows", "the coordinates", error))?,
     };
-    let keep: BooleanArray = (0..vectors.len())
-        .map(|row| Some(vectors.is_valid(row)))
-        .collect();
-    filter_record_batch(batch, &keep)
-        .map_err(|error| Error::storage("selecting rows", place, error))
+    Ok(Placed { keys, coordinates })
 }
 
-/// The rows without NaN and infinities, and their numbers.
-pub fn finite(matrix: Array2<f32>) -> (Array2<f32>, Vec<usize>) {
+fn place_batch(
+    rows: &EmbeddingRows,
+    by: &dyn Projection,
+    own: Option<&mut Own<'_>>,
+    watch: &Watch<'_>,
+) -> Result<Array2<f32>> {
+    let mut places = Array2::from_elem((rows.finite.len(), by.dims()), f32::NAN);
+    let mut others: Vec<usize> = (0..rows.finite.len()).collect();
+    if let Some(own) = own {
+        let passes = values::<Option<String>>(&rows.keys, "pass_id")?;
+        // Methods that optimise coordinates place a fitted row elsewhere than they left it.
+        others.retain(|&row| match own.next_of(passes[row].as_deref()) {
+            Some(known) => {
+                places.row_mut(row).assign(&known);
+                false
+            }
+            None => true,
+        });
+    }
+    others.retain(|&row| rows.finite[row]);
+    if !others.is_empty() {
+        let x = rows.embeddings.select(Axis(0), &others);
+        let placed = by.transform_watched(x.view(), watch)?;
+        for (&row, place) in others.iter().zip(placed.outer_iter()) {
+            places.row_mut(row).assign(&place);
+        }
+    }
+    Ok(places)
+}
+
+/// How far the rows that were learnt from were met.
+struct Own<'a> {
+    learnt: &'a Learnt,
+    /// Rows of their pass so far.
+    ordinal: u64,
+    /// Of these, those that were learnt from.
+    met: usize,
+}
+
+impl<'a> Own<'a> {
+    fn new(learnt: &'a Learnt) -> Self {
+        Self {
+            learnt,
+            ordinal: 0,
+            met: 0,
+        }
+    }
+
+    /// Takes the next row, of this pass; its coordinates if it was learnt from.
+    fn next_of(&mut self, pass: Option<&str>) -> Option<ArrayView1<'a, f32>> {
+        let rows = &self.learnt.rows;
+        if pass != Some(&rows.pass.pass_id) {
+            return None;
+        }
+        let is_next = rows.ordinals.get(self.met) == Some(&self.ordinal);
+        self.ordinal += 1;
+        is_next.then(|| {
+            self.met += 1;
+            self.learnt.coordinates.row(self.met - 1)
+        })
+    }
+}
+
+/// The finite rows of a pass.
+pub fn finite_of_pass(column: &EmbeddingColumn<'_>, pass: &PassRecord) -> Result<Array2<f32>> {
+    let mut pieces = Vec::new();
+    for rows in column.of_pass(pass)? {
+        let rows = rows?;
+        let numbers = (0..rows.finite.len()).filter(|&row| rows.finite[row]);
+        let numbers: Vec<usize> = numbers.collect();
+        if !numbers.is_empty() {
+            pieces.push(rows.embeddings.select(Axis(0), &numbers));
+        }
+    }
+    let pieces: Vec<_> = pieces.iter().map(|piece| piece.view()).collect();
+    match pieces.is_empty() {
+        true => Ok(Array2::zeros((0, 0))),
+        false => ndarray::concatenate(Axis(0), &pieces)
+            .map_err(|error| Error::storage("joining rows", "a pass", error)),
+    }
+}
+
+impl Placed {
+    /// The coordinates of the finite rows of a pass, in the order of [`finite_of_pass`].
+    pub fn of_pass(&self, pass: &PassRecord) -> Result<Array2<f32>> {
+        let (mut rows, mut first) = (Vec::new(), 0);
+        for keys in &self.keys {
+            let passes = values::<Option<String>>(keys, "pass_id")?;
+            let own = passes.iter().enumerate();
+            let own = own.filter(|(_, id)| id.as_deref() == Some(&pass.pass_id));
+            rows.extend(own.map(|(row, _)| first + row));
+            first += passes.len();
+        }
+        Ok(finite(self.coordinates.select(Axis(0), &rows)))
+    }
+}
+
+/// The rows without NaN and infinities.
+pub fn finite(matrix: Array2<f32>) -> Array2<f32> {
     let rows = matrix.outer_iter().enumerate();
     let finite = rows.filter(|(_, row)| row.iter().all(|value| value.is_finite()));
     let numbers: Vec<usize> = finite.map(|(number, _)| number).collect();
     match numbers.len() == matrix.nrows() {
-        true => (matrix, numbers),
-        false => (matrix.select(Axis(0), &numbers), numbers),
+        true => matrix,
+        false => matrix.select(Axis(0), &numbers),
     }
-}
-
-/// Which rows belong to the pass.
-pub fn rows_of_pass(keys: &[RecordBatch], pass: &str) -> Vec<bool> {
-    let ids = keys
-        .iter()
-        .filter_map(|keys| keys.column_by_name("pass_id")?.as_string_opt::<i32>());
-    ids.flat_map(|ids| ids.iter().map(|id| id == Some(pass)))
-        .collect()
 }

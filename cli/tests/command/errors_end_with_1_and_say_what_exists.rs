@@ -91,7 +91,7 @@ fn an_input_that_cannot_be_reduced_is_named_with_the_way_out() {
     assert!(reduce(&file("x.txt", b"1,2"), &[]).contains("numpy.save"));
     assert!(reduce(&file("x.npy", b"\x93NUMPY\x01\x00"), &[]).contains("the file ends"));
     assert!(reduce(&file("x.parquet", b"PAR1 no more"), &[]).contains("no readable Parquet"));
-    assert!(reduce("cnn", &["--column", "nope"]).contains("embedding (vectors)"));
+    assert!(reduce("cnn", &["--column", "nope"]).contains("embedding (stream `default`)"));
     assert!(reduce("cnn", &["--stream", "boxes"]).contains("default"));
     let matrix = crate::embedded::matrix_file(&example);
     assert!(reduce(&matrix, &["--column", "a"]).contains("no columns"));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+mod a_file_has_what_the_run_would_keep;
 mod a_run_is_reduced_in_place_or_into_a_file;
 mod embedded;
 mod errors_end_with_1_and_say_what_exists;
