@@ -4,6 +4,7 @@ mod color;
 mod column;
 mod points;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -16,7 +17,9 @@ use self::color::Painter;
 use self::points::Points;
 use crate::find::Place;
 use crate::output::{existing, name_force};
-use crate::plot::{Color, Coordinates, Figure, Format, PlotError, View};
+use crate::plot::{
+    ANGLES, Color, Coordinates, Figure, Format, HEIGHTS, PlotError, SCALES, View, WIDTHS,
+};
 use crate::print::{Report, clean};
 
 /// The arguments of `emberlens plot`.
@@ -57,23 +60,33 @@ struct Embedding {
     color: Option<String>,
 
     /// Turn of a 3-D picture around its upright axis, in degrees
-    #[arg(long, allow_negative_numbers = true, default_value_t = View::default().azimuth)]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_parser = within(ANGLES),
+        default_value_t = View::default().azimuth
+    )]
     azimuth: f32,
 
     /// Height of the eye over a 3-D picture, in degrees
-    #[arg(long, allow_negative_numbers = true, default_value_t = View::default().elevation)]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_parser = within(ANGLES),
+        default_value_t = View::default().elevation
+    )]
     elevation: f32,
 
     /// Width of the picture
-    #[arg(long, default_value_t = 1200.0)]
+    #[arg(long, allow_hyphen_values = true, value_parser = within(WIDTHS), default_value_t = 1200.0)]
     width: f32,
 
     /// Height of the picture
-    #[arg(long, default_value_t = 900.0)]
+    #[arg(long, allow_hyphen_values = true, value_parser = within(HEIGHTS), default_value_t = 900.0)]
     height: f32,
 
     /// Pixels of a PNG for each unit of width and height
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_parser = within(SCALES), default_value_t = 1.0)]
     scale: f32,
 
     /// File to write: .png or .svg
@@ -280,6 +293,21 @@ fn axes(info: &ProjectionInfo) -> [String; 3] {
         );
     }
     axes
+}
+
+/// Takes numbers of a range; clap names the option beside the message.
+fn within(
+    range: RangeInclusive<f32>,
+) -> impl Fn(&str) -> Result<f32, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        // NaN lies in no range.
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!(
+            "it must be a number from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    }
 }
 
 fn format_of(path: &Path) -> Result<Format> {

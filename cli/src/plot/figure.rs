@@ -1,9 +1,20 @@
 //! What to draw.
 
+use std::ops::RangeInclusive;
+
 use super::arrange;
 use super::error::PlotError;
 use super::text::Fonts;
 use super::{png, svg};
+
+/// Widths that can be laid out, in picture units.
+pub const WIDTHS: RangeInclusive<f32> = 320.0..=8000.0;
+/// Heights that can be laid out, in picture units.
+pub const HEIGHTS: RangeInclusive<f32> = 240.0..=8000.0;
+/// Pixels of a PNG for each picture unit.
+pub const SCALES: RangeInclusive<f32> = 0.5..=4.0;
+/// Directions to look from, in degrees.
+pub const ANGLES: RangeInclusive<f32> = -360.0..=360.0;
 
 /// From where three-dimensional coordinates are seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,11 +115,11 @@ pub struct Figure {
     pub subtitle: String,
     /// Name of each axis; empty names are left out.
     pub axes: [String; 3],
-    /// Width in picture units (pixels of a PNG at scale 1), from 320 to 8000.
+    /// Width in picture units (pixels of a PNG at scale 1), one of [`WIDTHS`].
     pub width: f32,
-    /// Height in picture units, from 240 to 8000.
+    /// Height in picture units, one of [`HEIGHTS`].
     pub height: f32,
-    /// Pixels of a PNG for each picture unit, from 0.5 to 4.
+    /// Pixels of a PNG for each picture unit, one of [`SCALES`].
     pub scale: f32,
 }
 
@@ -145,40 +156,15 @@ impl Figure {
 
     /// Says what is wrong with the figure.
     pub(super) fn check(&self) -> Result<(), PlotError> {
-        let sizes = [
-            ("the width", self.width, 320.0, 8000.0),
-            ("the height", self.height, 240.0, 8000.0),
-            ("the scale", self.scale, 0.5, 4.0),
-        ];
-        for (name, value, least, most) in sizes {
-            // Not `<` and `>`: NaN is out of bounds.
-            if !(least..=most).contains(&value) {
-                return Err(PlotError::Size {
-                    name,
-                    value,
-                    least,
-                    most,
-                });
-            }
-        }
+        within("the width", self.width, &WIDTHS)?;
+        within("the height", self.height, &HEIGHTS)?;
+        within("the scale", self.scale, &SCALES)?;
         match &self.coordinates {
             Coordinates::Plane(points) => finite(points)?,
             Coordinates::Space(points, view) => {
                 finite(points)?;
-                for (name, value) in [
-                    ("the azimuth", view.azimuth),
-                    ("the elevation", view.elevation),
-                ] {
-                    if !(-360.0..=360.0).contains(&value) {
-                        let (least, most) = (-360.0, 360.0);
-                        return Err(PlotError::Size {
-                            name,
-                            value,
-                            least,
-                            most,
-                        });
-                    }
-                }
+                within("the azimuth", view.azimuth, &ANGLES)?;
+                within("the elevation", view.elevation, &ANGLES)?;
             }
         }
         let points = self.coordinates.len();
@@ -213,6 +199,19 @@ impl Figure {
                 }
             }
         }
+    }
+}
+
+fn within(name: &'static str, value: f32, allowed: &RangeInclusive<f32>) -> Result<(), PlotError> {
+    // NaN lies in no range.
+    match allowed.contains(&value) {
+        true => Ok(()),
+        false => Err(PlotError::Size {
+            name,
+            value,
+            least: *allowed.start(),
+            most: *allowed.end(),
+        }),
     }
 }
 

@@ -22,4 +22,6 @@ mod text;
 mod window;
 
 pub use error::PlotError;
-pub use figure::{Color, Coordinates, Figure, Format, OnTop, View};
+pub use figure::{
+    ANGLES, Color, Coordinates, Figure, Format, HEIGHTS, OnTop, SCALES, View, WIDTHS,
+};

@@ -149,6 +149,12 @@ impl Reduce {
                 wrong_usage(&format!("{other} and {option} name one file"));
             }
         }
+        if self.column.iter().any(|column| column.trim().is_empty()) {
+            wrong_usage(&format!(
+                "--column {:?}: a column has a name; without the option it is {COLUMN}",
+                self.column.join(",")
+            ));
+        }
         if self.threads == Some(0) {
             wrong_usage("--threads 0: nothing works without a thread; leave it out for all cores");
         }
