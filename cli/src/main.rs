@@ -9,6 +9,7 @@ mod export;
 mod find;
 mod interrupt;
 mod ls;
+mod narrow;
 mod npy;
 mod output;
 mod plot;

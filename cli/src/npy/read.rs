@@ -1,7 +1,7 @@
 //! Reading a matrix as f32, row-major, in one copy.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 use emberlens::{Error, Result};
@@ -9,6 +9,7 @@ use ndarray::Array2;
 
 use super::header::Header;
 use super::values::Type;
+use crate::narrow::Narrowing;
 
 /// How every `.npy` file begins.
 pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -22,7 +23,11 @@ const CHUNK: usize = 1 << 20;
 /// Rows of a column-major matrix that are put in order at a time: small enough for the cache.
 const BLOCK_ROWS: usize = 4096;
 
-/// Reads a file of float32 or float64; f64 is rounded to the nearest f32.
+/// A matrix, and what was lost on the way to f32, in words.
+pub type Read = (Array2<f32>, Option<String>);
+
+/// Reads a file of floats, integers or booleans; each is rounded to the nearest f32, as those of
+/// tables are.
 ///
 /// `go_on` is asked once a megabyte.
 ///
@@ -31,8 +36,8 @@ const BLOCK_ROWS: usize = 4096;
 ///
 /// # Errors
 /// `Import` for a file that is no such matrix, with the place; `NonFinite` for an f64 beyond the
-/// range of f32; `TooLarge`; those of `go_on`.
-pub fn read(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Array2<f32>> {
+/// range of f32; `Invalid` for f64 that f32 cannot tell apart; `TooLarge`; those of `go_on`.
+pub fn read(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Read> {
     let failed = |error: io::Error| Error::storage("reading", path.to_string_lossy(), error);
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
@@ -40,11 +45,11 @@ pub fn read(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Array2<f32>> 
 }
 
 fn read_from(
-    file: &mut (impl Read + Seek),
+    file: &mut (impl io::Read + Seek),
     length: u64,
     place: &str,
     go_on: &dyn Fn() -> Result<()>,
-) -> Result<Array2<f32>> {
+) -> Result<Read> {
     let file = &mut Source { file, place, go_on };
     let (header, start) = file.header()?;
     let [rows, columns] = header.shape[..] else {
@@ -83,11 +88,13 @@ fn read_from(
     let room = Vec::<f32>::new().try_reserve_exact(rows * columns);
     room.map_err(|_| too_large())?;
     let mut values = vec![0.0; rows * columns]; // by the system, when a page is first written
+    let mut narrowing = Narrowing::new(place);
     match header.is_fortran {
-        false => file.row_major(&mut values, columns, of)?,
-        true => file.column_major(&mut values, (rows, columns), start, of)?,
+        false => file.row_major(&mut values, columns, of, &mut narrowing)?,
+        true => file.column_major(&mut values, (rows, columns), (start, of), &mut narrowing)?,
     }
-    Array2::from_shape_vec((rows, columns), values).map_err(|_| too_large())
+    let matrix = Array2::from_shape_vec((rows, columns), values).map_err(|_| too_large())?;
+    Ok((matrix, narrowing.finish()?))
 }
 
 struct Source<'a, F> {
@@ -96,7 +103,7 @@ struct Source<'a, F> {
     go_on: &'a dyn Fn() -> Result<()>,
 }
 
-impl<F: Read + Seek> Source<'_, F> {
+impl<F: io::Read + Seek> Source<'_, F> {
     /// The header and the position of the first value.
     fn header(&mut self) -> Result<(Header, u64)> {
         let mut fixed = [0; 8];
@@ -141,18 +148,24 @@ impl<F: Read + Seek> Source<'_, F> {
         }
     }
 
-    fn row_major(&mut self, values: &mut [f32], columns: usize, of: Type) -> Result<()> {
+    fn row_major(
+        &mut self,
+        values: &mut [f32],
+        columns: usize,
+        of: Type,
+        narrowing: &mut Narrowing,
+    ) -> Result<()> {
         let mut bytes = vec![0; CHUNK];
         let per_chunk = CHUNK / of.size();
         for (chunk, places) in values.chunks_mut(per_chunk).enumerate() {
             (self.go_on)()?;
             let bytes = &mut bytes[..places.len() * of.size()];
             self.fill(bytes, "the values")?;
-            of.convert(bytes, places.iter_mut());
-            if let Some((at, value)) = of.first_beyond_f32(bytes) {
+            let mut places = places.iter_mut();
+            of.convert(bytes, put_into(&mut places), |at, value| {
                 let at = chunk * per_chunk + at;
-                return Err(self.beyond(at / columns, at % columns, value));
-            }
+                narrowing.narrow(at / columns, at % columns, value)
+            })?;
         }
         Ok(())
     }
@@ -162,8 +175,8 @@ impl<F: Read + Seek> Source<'_, F> {
         &mut self,
         values: &mut [f32],
         (rows, columns): (usize, usize),
-        start: u64,
-        of: Type,
+        (start, of): (u64, Type),
+        narrowing: &mut Narrowing,
     ) -> Result<()> {
         let mut bytes = vec![0; BLOCK_ROWS.min(rows) * of.size()];
         for (block, ordered) in values.chunks_mut((BLOCK_ROWS * columns).max(1)).enumerate() {
@@ -175,10 +188,10 @@ impl<F: Read + Seek> Source<'_, F> {
                 let sought = self.file.seek(SeekFrom::Start(at));
                 sought.map_err(|error| Error::storage("reading", self.place, error))?;
                 self.fill(chunk, "the values")?;
-                of.convert(chunk, ordered[column..].iter_mut().step_by(columns));
-                if let Some((at, value)) = of.first_beyond_f32(chunk) {
-                    return Err(self.beyond(first + at, column, value));
-                }
+                let mut places = ordered[column..].iter_mut().step_by(columns);
+                of.convert(chunk, put_into(&mut places), |at, value| {
+                    narrowing.narrow(first + at, column, value)
+                })?;
             }
         }
         Ok(())
@@ -205,203 +218,16 @@ impl<F: Read + Seek> Source<'_, F> {
             path: self.place.to_owned(),
         }
     }
+}
 
-    fn beyond(&self, row: usize, column: usize, value: f64) -> Error {
-        Error::NonFinite {
-            what: self.place.to_owned(),
-            row,
-            column,
-            value: format!("{value:e}, beyond the range of float32,"),
-            hint: "scale the column".into(),
+/// Puts one value after another into its place.
+fn put_into<'a>(places: &mut impl Iterator<Item = &'a mut f32>) -> impl FnMut(f32) {
+    move |value| {
+        if let Some(place) = places.next() {
+            *place = value;
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::arr2;
-    use std::io::Cursor;
-
-    fn file(version: u8, header: &str, values: &[u8]) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend([version, 0]);
-        match version {
-            1 => bytes.extend((header.len() as u16).to_le_bytes()),
-            _ => bytes.extend((header.len() as u32).to_le_bytes()),
-        }
-        bytes.extend(header.as_bytes());
-        bytes.extend(values);
-        bytes
-    }
-
-    fn open(bytes: &[u8]) -> Result<Array2<f32>> {
-        let mut source = Cursor::new(bytes);
-        read_from(&mut source, bytes.len() as u64, "x.npy", &|| Ok(()))
-    }
-
-    fn header(descr: &str, order: &str, shape: &str) -> String {
-        format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}\n")
-    }
-
-    /// 0, 1, 2, ... as bytes.
-    fn counted<const N: usize>(count: usize, bytes: impl Fn(usize) -> [u8; N]) -> Vec<u8> {
-        (0..count).flat_map(bytes).collect()
-    }
-
-    #[test]
-    fn every_type_order_and_version_gives_the_same_matrix() {
-        let expected = arr2(&[[0.0_f32, 1.0, 2.0], [3.0, 4.0, 5.0]]);
-        let types = [
-            ("<f4", counted(6, |k| (k as f32).to_le_bytes())),
-            (">f4", counted(6, |k| (k as f32).to_be_bytes())),
-            ("<f8", counted(6, |k| (k as f64).to_le_bytes())),
-            (">f8", counted(6, |k| (k as f64).to_be_bytes())),
-        ];
-        for (descr, values) in types {
-            for version in [1, 2, 3] {
-                let rows = file(version, &header(descr, "False", "2, 3"), &values);
-                assert_eq!(open(&rows).unwrap(), expected, "{descr} {version}");
-                let columns = file(version, &header(descr, "True", "3, 2"), &values);
-                assert_eq!(open(&columns).unwrap(), expected.t(), "{descr} {version}");
-            }
-        }
-    }
-
-    #[test]
-    fn matrices_beyond_one_chunk_come_whole_in_either_order() {
-        // 3 x 4096 rows and some: several blocks of rows, several chunks of bytes.
-        let (rows, columns) = (3 * BLOCK_ROWS + 17, 61);
-        let value = |row: usize, column: usize| (row * 64 + column) as f32;
-        let expected = Array2::from_shape_fn((rows, columns), |(row, column)| value(row, column));
-        let shape = format!("{rows}, {columns}");
-        let count = rows * columns;
-        let by_row = counted(count, |k| value(k / columns, k % columns).to_le_bytes());
-        let read = open(&file(1, &header("<f4", "False", &shape), &by_row)).unwrap();
-        assert_eq!(read, expected);
-        let by_column = counted(count, |k| {
-            f64::from(value(k % rows, k / rows)).to_be_bytes()
-        });
-        let read = open(&file(1, &header(">f8", "True", &shape), &by_column)).unwrap();
-        assert_eq!(read, expected);
-        assert!(read.is_standard_layout());
-    }
-
-    #[test]
-    fn matrices_without_values_are_read() {
-        for (shape, order) in [
-            ("0, 5", "False"),
-            ("5, 0", "False"),
-            ("5, 0", "True"),
-            ("0, 0", "True"),
-        ] {
-            let read = open(&file(1, &header("<f4", order, shape), &[])).unwrap();
-            assert!(read.is_empty(), "{shape}");
-        }
-    }
-
-    #[test]
-    fn a_header_that_lies_about_the_shape_is_refused_before_memory_is_taken() {
-        let values = counted(6, |k| (k as f32).to_le_bytes());
-        let shapes = [
-            "3, 3",
-            "1, 3",
-            "4611686018427387904, 4",
-            "18446744073709551615, 18446744073709551615",
-            "1099511627776, 1",
-        ];
-        for shape in shapes {
-            for order in ["False", "True"] {
-                let error = open(&file(1, &header("<f4", order, shape), &values)).unwrap_err();
-                assert!(error.to_string().contains("24 follow"), "{shape}: {error}");
-            }
-        }
-        // No bytes follow, and none are needed: only the other axis is absurd.
-        let empty = open(&file(
-            1,
-            &header("<f4", "False", "0, 18446744073709551615"),
-            &[],
-        ));
-        assert!(empty.is_err());
-    }
-
-    #[test]
-    fn what_is_no_matrix_of_floats_is_refused_with_the_way_out() {
-        let cases = [
-            (header("|O", "False", "2, 3"), "Python objects"),
-            (header("<i8", "False", "2, 3"), "\"<i8\""),
-            (header("<f2", "False", "2, 3"), "astype"),
-            (header("|b1", "False", "2, 3"), "astype"),
-            (header("", "False", "2, 3"), "the type \"\""),
-            (header("<f4", "False", "6,"), "1 axes"),
-            (header("<f4", "False", "1, 2, 3"), "3 axes"),
-            ("{".repeat(60_000), "a header that is none"),
-            ("\n".into(), "a header that is none"),
-        ];
-        for (header, told) in cases {
-            let error = open(&file(1, &header, &[0; 24])).unwrap_err();
-            assert_eq!(error.kind(), emberlens::ErrorKind::Invalid);
-            assert!(error.to_string().contains(told), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_cut_file_is_refused_wherever_it_is_cut() {
-        let values = counted(6, |k| (k as f32).to_le_bytes());
-        let whole = file(2, &header("<f4", "False", "2, 3"), &values);
-        for end in 0..whole.len() {
-            assert!(open(&whole[..end]).is_err(), "{end}");
-        }
-        // The file became shorter after its length was taken.
-        let mut source = Cursor::new(&whole[..whole.len() - 1]);
-        let error = read_from(&mut source, whole.len() as u64, "x.npy", &|| Ok(())).unwrap_err();
-        assert!(error.to_string().contains("the file ends"), "{error}");
-    }
-
-    #[test]
-    fn other_files_versions_and_absurd_headers_are_refused() {
-        assert!(
-            open(b"PAR1 and more")
-                .unwrap_err()
-                .to_string()
-                .contains("no .npy")
-        );
-        assert!(
-            open(&file(4, "{}", &[]))
-                .unwrap_err()
-                .to_string()
-                .contains("format 4.0")
-        );
-        let mut long = file(2, "{}", &[]);
-        long[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(open(&long).unwrap_err().to_string().contains("4294967295"));
-    }
-
-    #[test]
-    fn a_number_beyond_f32_is_named_by_row_and_column() {
-        let values = counted(6, |k| if k == 5 { 1e300_f64 } else { 0.0 }.to_le_bytes());
-        for (order, shape) in [("False", "3, 2"), ("True", "2, 3")] {
-            let error = open(&file(1, &header("<f8", order, shape), &values)).unwrap_err();
-            let text = error.to_string();
-            let place = match order {
-                "False" => "row 2, column 1",
-                _ => "row 1, column 2",
-            };
-            assert!(text.contains("1e300") && text.contains(place), "{text}");
-        }
-        let infinite = counted(1, |_| f64::INFINITY.to_le_bytes());
-        let read = open(&file(1, &header("<f8", "False", "1, 1"), &infinite)).unwrap();
-        assert_eq!(read[[0, 0]], f32::INFINITY);
-    }
-
-    #[test]
-    fn reading_stops_when_asked() {
-        let values = counted(6, |k| (k as f32).to_le_bytes());
-        for order in ["False", "True"] {
-            let bytes = file(1, &header("<f4", order, "2, 3"), &values);
-            let stop = || Err(Error::user("stop"));
-            let length = bytes.len() as u64;
-            assert!(read_from(&mut Cursor::new(&bytes), length, "x.npy", &stop).is_err());
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,15 @@
 //! Rows of Arrow batches as one matrix of f32, and the columns that say which rows they are.
 
+use std::collections::BTreeMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
 use emberlens::{Error, Result};
 use ndarray::Array2;
+
+use crate::narrow::Narrowing;
 
 /// Columns that identify a row; those that the input has stand beside its coordinates.
 const KEYS: [&str; 6] = ["example_id", "id", "split", "epoch", "pass_id", "instance"];
@@ -15,6 +19,8 @@ pub struct Rows {
     pub matrix: Array2<f32>,
     /// In the order of the rows; without columns when the input has no keys.
     pub keys: Vec<RecordBatch>,
+    /// What was lost on the way to f32.
+    pub notes: Vec<String>,
 }
 
 /// The columns to read: those of the matrix, then the keys that the input has.
@@ -59,6 +65,8 @@ pub struct Gather<'a> {
     widths: Vec<usize>,
     keys: Vec<RecordBatch>,
     rows: usize,
+    /// Of the columns that hold f64.
+    narrowings: BTreeMap<usize, Narrowing>,
 }
 
 impl<'a> Gather<'a> {
@@ -71,6 +79,7 @@ impl<'a> Gather<'a> {
             widths: Vec::new(),
             keys: Vec::new(),
             rows: 0,
+            narrowings: BTreeMap::new(),
         }
     }
 
@@ -83,7 +92,8 @@ impl<'a> Gather<'a> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let parts = self.columns.iter().enumerate().map(|(index, name)| {
+        let columns = self.columns;
+        let parts = columns.iter().enumerate().map(|(index, name)| {
             let array = batch
                 .column_by_name(name)
                 .ok_or_else(|| Error::MissingColumn {
@@ -91,7 +101,7 @@ impl<'a> Gather<'a> {
                     place: self.place.to_owned(),
                     available: usable(batch.schema_ref()),
                 })?;
-            self.part(name, array, self.widths.get(index).copied())
+            self.part(index, array)
         });
         let parts: Vec<Array2<f32>> = parts.collect::<Result<_>>()?;
         if self.rows == 0 {
@@ -135,17 +145,25 @@ impl<'a> Gather<'a> {
     }
 
     /// The matrix of all rows.
+    ///
+    /// # Errors
+    /// `Invalid` for a column of f64 that f32 cannot tell apart.
     pub fn finish(self) -> Result<Rows> {
+        let lost = self.narrowings.values().map(Narrowing::finish);
+        let lost: Vec<Option<String>> = lost.collect::<Result<_>>()?;
         let shape = (self.rows, self.widths.iter().sum());
         Ok(Rows {
             matrix: Array2::from_shape_vec(shape, self.values)
                 .map_err(|error| Error::storage("joining rows", self.place, error))?,
             keys: self.keys,
+            notes: lost.into_iter().flatten().collect(),
         })
     }
 
     /// One column of a batch as a matrix.
-    fn part(&self, name: &str, array: &ArrayRef, width: Option<usize>) -> Result<Array2<f32>> {
+    fn part(&mut self, index: usize, array: &ArrayRef) -> Result<Array2<f32>> {
+        let columns = self.columns;
+        let (name, width) = (columns[index].as_str(), self.widths.get(index).copied());
         if let Some(row) = (0..array.len()).find(|row| array.is_null(*row)) {
             return Err(self.value(name, row, "nothing"));
         }
@@ -161,23 +179,25 @@ impl<'a> Gather<'a> {
         if let Some(at) = (0..values.len()).find(|at| values.is_null(*at)) {
             return Err(self.value(name, at / width.max(1), "a list with a missing number"));
         }
-        let narrow = arrow_cast::cast(&values, &DataType::Float32).map_err(|e| self.failed(e))?;
-        let narrow = narrow.as_primitive::<Float32Type>();
-        if let Some(wide) = values.as_primitive_opt::<Float64Type>() {
-            let mut pairs = wide.values().iter().zip(narrow.values()).enumerate();
-            if let Some((at, (wide, _))) = pairs.find(|(_, (w, n))| w.is_finite() && !n.is_finite())
-            {
-                return Err(Error::NonFinite {
-                    what: format!("`{name}` of {}", self.place),
-                    row: self.rows + at / width.max(1),
-                    column: at % width.max(1),
-                    value: format!("{wide:e}, beyond the range of float32,"),
-                    hint: "scale the column".into(),
+        let narrow = match values.as_primitive_opt::<Float64Type>() {
+            Some(wide) => {
+                let (first, place) = (self.rows, format!("`{name}` of {}", self.place));
+                let narrowing = self.narrowings.entry(index);
+                let narrowing = narrowing.or_insert_with(|| Narrowing::new(place));
+                let wide = wide.values().iter().enumerate();
+                let narrow = wide.map(|(at, &value)| {
+                    narrowing.narrow(first + at / width.max(1), at % width.max(1), value)
                 });
+                narrow.collect::<Result<Vec<f32>>>()?
             }
-        }
+            None => {
+                let narrow = arrow_cast::cast(&values, &DataType::Float32);
+                let narrow = narrow.map_err(|error| self.failed(error))?;
+                narrow.as_primitive::<Float32Type>().values().to_vec()
+            }
+        };
         let shape = (array.len(), width);
-        Array2::from_shape_vec(shape, narrow.values().to_vec())
+        Array2::from_shape_vec(shape, narrow)
             .map_err(|error| Error::storage("joining rows", self.place, error))
     }
 
@@ -341,6 +361,28 @@ mod tests {
             text.contains("1e300") && text.contains("row 1, column 0"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_f32_cannot_hold_is_told_by_column() {
+        let tiny = batch(vec![
+            ("n", Arc::new(Float64Array::from(vec![0.5, 1.0]))),
+            (
+                "v",
+                lists(&[Some(vec![Some(1.0)]), Some(vec![Some(1e-50)])]),
+            ),
+        ]);
+        let rows = gather(&["n", "v"], &[tiny.slice(0, 1), tiny.slice(1, 1)]).unwrap();
+        assert_eq!(rows.matrix, arr2(&[[0.5, 1.0], [1.0, 0.0]]));
+        let [note] = rows.notes.as_slice() else {
+            panic!("{:?}", rows.notes);
+        };
+        assert!(note.contains("`v` of test") && note.contains("row 1, column 0: 1e-50"));
+        let near = batch(vec![(
+            "n",
+            Arc::new(Float64Array::from(vec![1e9, 1e9 + 1.0])),
+        )]);
+        assert!(told(&["n"], &[near]).contains("all equal as float32"));
     }
 
     #[test]

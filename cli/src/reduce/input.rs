@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use emberlens::run::RunReader;
 use emberlens::storage::Location;
 use emberlens::table::{DeltaTable, Snapshot};
-use emberlens::{Error, Result};
+use emberlens::{Error, ErrorKind, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
@@ -34,11 +34,20 @@ impl Input {
     /// A file that exists, else a Delta table, else a run.
     ///
     /// # Errors
-    /// `Import` for a file of another kind; `NotFound` with the runs that exist.
+    /// `Import` for a file of another kind; `Invalid` for a folder without a table and for what is
+    /// no file; `NotFound` with the runs that exist.
     pub fn find(text: &str, place: &Place) -> Result<Self> {
         let path = Path::new(text);
         if path.is_file() {
             return by_content(path);
+        }
+        if path.exists() && !path.is_dir() {
+            return Err(Error::invalid(
+                "input",
+                text,
+                "it is a pipe, a socket or a device, and no file",
+                "write it to a file first: a matrix is not read from start to end",
+            ));
         }
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         if !path.is_dir() && ["npy", "parquet"].iter().any(|known| ending == *known) {
@@ -59,7 +68,18 @@ impl Input {
                 return Ok(Self::Delta(Box::new(snapshot), text.to_owned()));
             }
         }
-        place.run(text).map(|reader| Self::Run(Box::new(reader)))
+        match place.run(text) {
+            Ok(reader) => Ok(Self::Run(Box::new(reader))),
+            Err(error) if path.is_dir() && error.kind() == ErrorKind::NotFound => {
+                Err(Error::invalid(
+                    "input",
+                    text,
+                    "this folder is neither a Delta table nor a run",
+                    "name a .npy or Parquet file in it, a Delta table, or a run",
+                ))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What it is, in one word.
@@ -75,9 +95,11 @@ impl Input {
 
 /// The rows of a `.npy` file.
 pub fn npy_rows(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Rows> {
+    let (matrix, lost) = npy::read(path, go_on)?;
     Ok(Rows {
-        matrix: npy::read(path, go_on)?,
+        matrix,
         keys: Vec::new(),
+        notes: lost.into_iter().collect(),
     })
 }
 

@@ -185,8 +185,13 @@ impl Reduce {
             // The caller's.
             Input::Run(_) => return Err(Error::user("a run is no file")),
         };
-        let Rows { matrix, keys } = rows;
+        let Rows {
+            matrix,
+            keys,
+            notes,
+        } = rows;
         let mut outcome = Outcome::new(&self.input, input.kind(), matrix.dim());
+        outcome.notes = notes;
         outcome.seconds.push(("read", clock.lap()));
         let coordinates = self.coordinates(matrix.view(), watcher, &mut outcome)?;
         outcome.seconds.push(("reduce", clock.lap()));

@@ -99,3 +99,27 @@ fn an_input_that_cannot_be_reduced_is_named_with_the_way_out() {
     assert!(error(&example, &["reduce", &matrix, "-o", "xy.csv"]).contains(".npy or .parquet"));
     assert!(error(&example, &["reduce", &matrix, "-o", "/no/such/xy.npy"]).contains("/no/such"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_folder_is_no_matrix_and_says_so() {
+    let example = Example::new();
+    for name in ["pipe", "pipe.npy"] {
+        let pipe = example.root().join(name).display().to_string();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let text = error(&example, &["reduce", &pipe, "-o", "xy.npy"]);
+        assert!(text.contains("a pipe") && text.contains(&pipe), "{text}");
+        std::fs::remove_file(pipe).unwrap();
+    }
+    for name in ["folder", "folder.npy"] {
+        let folder = example.root().join("digits").join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let folder = folder.display().to_string();
+        let text = error(&example, &["reduce", &folder, "-o", "xy.npy"]);
+        assert!(
+            text.contains("neither a Delta table nor a run") && text.contains(&folder),
+            "{text}"
+        );
+    }
+}

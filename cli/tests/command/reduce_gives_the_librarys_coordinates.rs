@@ -235,3 +235,43 @@ fn a_sample_is_fitted_and_the_others_are_placed() {
     assert_eq!(read_npy(&out), read_npy(&again));
     assert_ne!(read_npy(&out), expected());
 }
+
+#[test]
+fn integers_are_reduced_as_the_same_numbers_in_floats_are() {
+    let example = Example::new();
+    let [floats, integers, one, other] =
+        ["f.npy", "i.npy", "1.npy", "2.npy"].map(|name| path(&example, name));
+    let x = matrix().mapv(|value| (value * 4.0).round());
+    let bytes: Vec<u8> = x.iter().flat_map(|value| value.to_le_bytes()).collect();
+    npy(floats.as_ref(), "<f4", false, [12, 5], &bytes);
+    let bytes: Vec<u8> = x
+        .iter()
+        .flat_map(|&value| (value as i16).to_be_bytes())
+        .collect();
+    npy(integers.as_ref(), ">i2", false, [12, 5], &bytes);
+    pca(&example, &floats, &["-o", &one]);
+    pca(&example, &integers, &["-o", &other]);
+    assert_eq!(read_npy(one), read_npy(other));
+}
+
+#[test]
+fn values_that_float32_cannot_hold_are_told() {
+    let example = Example::new();
+    let [input, out] = ["x.npy", "xy.npy"].map(|name| path(&example, name));
+    let reduce = |value: &dyn Fn(usize) -> f64| {
+        let bytes: Vec<u8> = (0..60).flat_map(|k| value(k).to_le_bytes()).collect();
+        npy(input.as_ref(), "<f8", false, [12, 5], &bytes);
+        let call = ["reduce", &input, "--method", "pca", "-o", &out, "--force"];
+        let output = example.emberlens(&call);
+        (output.status.code(), crate::example::stderr(&output))
+    };
+    let (code, text) = reduce(&|k| if k == 7 { 1e-60 } else { (k * k % 13) as f64 });
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("count as 0") && text.contains("row 1, column 2"));
+    let (code, text) = reduce(&|k| 1e12 + k as f64);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("all equal as float32"), "{text}");
+    let (code, text) = reduce(&|k| if k == 7 { -1e60 } else { k as f64 });
+    assert_eq!(code, Some(1));
+    assert!(text.contains("row 1, column 2"), "{text}");
+}
