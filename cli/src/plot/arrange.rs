@@ -14,6 +14,8 @@ use super::text::{Fonts, Style, clean};
 const TITLE: Style = Style::bold(24.0);
 const SUBTITLE: Style = Style::regular(16.0);
 const AXIS: Style = Style::regular(14.0);
+/// From this size of the smaller side on, titles have their whole size.
+const ROOMY: f32 = 600.0;
 /// Between the panel and the legend.
 const GAP: f32 = 24.0;
 /// More arrows than this would be a second frame.
@@ -29,7 +31,8 @@ pub(super) fn scene(figure: &Figure, fonts: &Fonts) -> Scene {
         x: panel.right() + GAP,
         y: panel.y,
         width: (figure.width - panel.right() - GAP - edge).max(1.0),
-        height: panel.height,
+        // Beside the note below the panel, too.
+        height: (figure.height - edge - panel.y).max(panel.height),
     };
     let lines = legend::lines_that_fit(key.height);
     let categories = match &figure.color {
@@ -117,7 +120,11 @@ fn headline(figure: &Figure, fonts: &Fonts, edge: f32, items: &mut Vec<Item>) ->
         (&figure.title, TITLE, INK),
         (&figure.subtitle, SUBTITLE, QUIET),
     ];
+    // Small pictures are for their points.
+    let small = (figure.width.min(figure.height) / ROOMY).sqrt().min(1.0);
     for (line, style, color) in lines {
+        let size = (style.size * small).max(11.0);
+        let style = Style { size, ..style };
         if line.trim().is_empty() {
             continue;
         }
@@ -171,7 +178,8 @@ fn frame_room(figure: &Figure) -> f32 {
 fn axes(figure: &Figure, fonts: &Fonts, panel: &Rect, places: &Places, items: &mut Vec<Item>) {
     let base = panel.bottom() + 19.0;
     let mut write = |x: f32, y: f32, text: String, anchor: Anchor, upwards: bool| {
-        let halo = false;
+        // In space a line of the box may lie behind.
+        let halo = places.cage.is_some();
         items.push(Item::Text(Text {
             x,
             y,
@@ -191,7 +199,7 @@ fn axes(figure: &Figure, fonts: &Fonts, panel: &Rect, places: &Places, items: &m
         let note = fonts.shorten(&note, AXIS, panel.width);
         write(panel.right(), base, note, Anchor::End, false);
     }
-    let name = |axis: usize, room: f32| fonts.shorten(&clean(&figure.axes[axis]), AXIS, room);
+    let name = |axis: usize, room: f32| axis_name(&clean(&figure.axes[axis]), fonts, room);
     match &places.cage {
         None => {
             let room = panel.width - 2.0 * note_width;
@@ -206,6 +214,9 @@ fn axes(figure: &Figure, fonts: &Fonts, panel: &Rect, places: &Places, items: &m
         Some(cage) => {
             for (axis, &((x, y), (right, down))) in cage.axes.iter().enumerate() {
                 let text = name(axis, panel.width / 4.0);
+                if text.is_empty() {
+                    continue;
+                }
                 let half = fonts.width(&text, AXIS) / 2.0;
                 let (x, y) = (x + right * (12.0 + half), y + down * 18.0 + 5.0);
                 let x = x.clamp(panel.x + half, (panel.right() - half).max(panel.x + half));
@@ -218,6 +229,18 @@ fn axes(figure: &Figure, fonts: &Fonts, panel: &Rect, places: &Places, items: &m
                 );
             }
         }
+    }
+}
+
+/// As much of the name of an axis as fits, cut where a part of it ends; empty where no part fits.
+fn axis_name(name: &str, fonts: &Fonts, room: f32) -> String {
+    let ends = [" of ", ", "].map(|end| name.find(end).unwrap_or(name.len()));
+    let parts = [name.len(), ends[0], ends[1]];
+    let fits = |end: &&usize| fonts.width(&name[..**end], AXIS) <= room;
+    match parts.iter().find(fits) {
+        Some(&end) => name[..end].to_owned(),
+        None if room < 80.0 => String::new(),
+        None => fonts.shorten(name, AXIS, room),
     }
 }
 

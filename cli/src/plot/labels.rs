@@ -8,22 +8,43 @@ use super::scene::{Anchor, Item, Rect, Text};
 use super::space::Places;
 use super::text::{Fonts, Style};
 
-const STYLE: Style = Style::bold(16.0);
-/// Longer names are shortened.
-const WIDTH: f32 = 150.0;
+/// Size in a panel whose smaller side is [`SIDE`].
+const SIZE: f32 = 16.0;
+const SIDE: f32 = 760.0;
+/// How fast labels grow with the panel: slower than the clusters, or small ones are not read.
+const GROWTH: f32 = 0.75;
+const LARGEST: f32 = 22.0;
+/// Below this size labels cannot be read, and their halos hide the clusters.
+const SMALLEST: f32 = 9.0;
+/// Longer names are shortened; in parts of the size, as what follows.
+const WIDTH: f32 = 150.0 / SIZE;
 /// Side of the cells in which points are counted.
-const CELL: f32 = 26.0;
+const CELL: f32 = 26.0 / SIZE;
 /// A label must stand where at least this share of the points is its category's.
 const PURITY: f32 = 0.6;
 
-/// A label for each category that has a place where it prevails and a label hides no other label.
+/// How labels are set in this panel; `None` where it is too small for any.
+fn style(panel: &Rect) -> Option<Style> {
+    let side = panel.width.min(panel.height);
+    let size = (SIZE * (side / SIDE).powf(GROWTH)).min(LARGEST);
+    // Halves of a unit: a picture a little wider keeps its labels.
+    let size = (size * 2.0).round() / 2.0;
+    (size >= SMALLEST).then(|| Style::bold(size))
+}
+
+/// A label for each category that has a place where it prevails and a label hides no other label;
+/// none in a small panel.
 pub(super) fn labels(
     places: &Places,
     categories: &Categories,
     panel: &Rect,
     fonts: &Fonts,
 ) -> Vec<Item> {
-    let cell = |(x, y): (f32, f32)| ((x / CELL).floor() as i32, (y / CELL).floor() as i32);
+    let Some(style) = style(panel) else {
+        return Vec::new();
+    };
+    let side = CELL * style.size;
+    let cell = |(x, y): (f32, f32)| ((x / side).floor() as i32, (y / side).floor() as i32);
     // Points of each category in each cell; ordered maps keep the result the same.
     let mut cells: BTreeMap<(i32, i32), Vec<u32>> = BTreeMap::new();
     for (row, &line) in categories.of.iter().enumerate() {
@@ -59,8 +80,8 @@ pub(super) fn labels(
             .map(|((own, _), spot)| (own, spot))
             .collect();
         spots.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        let text = fonts.shorten(&entry.name, STYLE, WIDTH);
-        let width = fonts.width(&text, STYLE);
+        let text = fonts.shorten(&entry.name, style, WIDTH * style.size);
+        let width = fonts.width(&text, style);
         // A few points here and there are no place to name.
         let enough = |own: u32| own as usize * 20 >= entry.count;
         for &(_, spot) in spots.iter().take_while(|(own, _)| enough(*own)).take(12) {
@@ -70,15 +91,15 @@ pub(super) fn labels(
             });
             let room = panel.width - width - 8.0;
             let left = (x - width / 2.0 - panel.x - 4.0).clamp(0.0, room.max(0.0)) + panel.x + 4.0;
-            let top = (y - STYLE.size / 2.0).clamp(
+            let top = (y - style.size / 2.0).clamp(
                 panel.y + 4.0,
-                (panel.bottom() - STYLE.size - 6.0).max(panel.y + 4.0),
+                (panel.bottom() - style.size - 6.0).max(panel.y + 4.0),
             );
             let area = Rect {
                 x: left - 3.0,
                 y: top - 2.0,
                 width: width + 6.0,
-                height: STYLE.size + 4.0,
+                height: style.size + 4.0,
             };
             if width + 8.0 > panel.width || taken.iter().any(|other| other.overlaps(&area)) {
                 continue;
@@ -86,9 +107,9 @@ pub(super) fn labels(
             taken.push(area);
             items.push(Item::Text(Text {
                 x: left + width / 2.0,
-                y: top + STYLE.size * 0.86,
+                y: top + style.size * 0.86,
                 text,
-                style: STYLE,
+                style,
                 color: INK,
                 anchor: Anchor::Middle,
                 upwards: false,

@@ -11,15 +11,17 @@ use super::text::{Fonts, Style, clean};
 const TITLE: Style = Style::bold(16.0);
 /// Distance from the top to the first line.
 const HEAD: f32 = 34.0;
+/// The same where there is little room for the lines.
+const SMALLEST_HEAD: f32 = 22.0;
 /// Height of a line where there is room.
 const LINE: f32 = 26.0;
 /// The least height of a line that is still legible.
-const SMALLEST_LINE: f32 = 15.0;
+const SMALLEST_LINE: f32 = 11.0;
 
 /// How many lines of categories fit.
 pub(super) fn lines_that_fit(height: f32) -> usize {
     // One more for points without a value.
-    (((height - HEAD) / SMALLEST_LINE) as usize).saturating_sub(1)
+    (((height - SMALLEST_HEAD) / SMALLEST_LINE) as usize).saturating_sub(1)
 }
 
 /// Width of the list of these categories.
@@ -60,9 +62,15 @@ fn text(x: f32, y: f32, text: String, style: Style, anchor: Anchor) -> Item {
     })
 }
 
-fn title(area: &Rect, name: &str, fonts: &Fonts) -> Item {
-    let name = fonts.shorten(&clean(name), TITLE, area.width);
-    text(area.x, area.y + 14.0, name, TITLE, Anchor::Start)
+fn title(area: &Rect, name: &str, style: Style, fonts: &Fonts) -> Item {
+    let name = fonts.shorten(&clean(name), style, area.width);
+    text(
+        area.x,
+        area.y + style.size - 2.0,
+        name,
+        style,
+        Anchor::Start,
+    )
 }
 
 fn dot(x: f32, y: f32, radius: f32, shape: Shape, color: super::color::Rgb) -> Item {
@@ -86,7 +94,9 @@ pub(super) fn categories(
     fonts: &Fonts,
 ) -> Vec<Item> {
     let lines = categories.entries.len().max(1) as f32;
-    let pitch = ((area.height - HEAD) / lines).min(LINE);
+    // Lines come closer before the title does.
+    let head = (area.height - SMALLEST_LINE * 1.4 * lines).clamp(SMALLEST_HEAD, HEAD);
+    let pitch = ((area.height - head) / lines).min(LINE);
     let style = Style::regular((pitch * 0.62).clamp(9.0, 15.0));
     let widest = categories
         .entries
@@ -106,9 +116,10 @@ pub(super) fn categories(
         .map(|name| fonts.width(name, style))
         .fold(0.0, f32::max);
     let end = area.x + indent + longest.max(40.0).min(room) + 14.0 + widest;
-    let mut items = vec![title(area, name, fonts)];
+    let size = (TITLE.size * head / HEAD).max(11.0);
+    let mut items = vec![title(area, name, Style { size, ..TITLE }, fonts)];
     for (line, (entry, name)) in categories.entries.iter().zip(names).enumerate() {
-        let middle = area.y + HEAD + pitch * (line as f32 + 0.5);
+        let middle = area.y + head + pitch * (line as f32 + 0.5);
         let base = middle + style.size * 0.36;
         let shape = if shapes { entry.shape } else { Shape::Circle };
         items.push(dot(
@@ -135,7 +146,7 @@ pub(super) fn bar(
     flat: bool,
 ) -> Vec<Item> {
     let small = Style::regular(14.0);
-    let mut items = vec![title(area, name, fonts)];
+    let mut items = vec![title(area, name, TITLE, fonts)];
     let missing = values.iter().filter(|value| value.is_nan()).count();
     let mut bottom = area.y + HEAD;
     if let Some(range) = range {

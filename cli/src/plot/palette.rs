@@ -58,6 +58,7 @@ pub(super) fn value_color(position: f32) -> Rgb {
 
 #[cfg(test)]
 mod tests {
+    use super::super::points::FADE;
     use super::*;
 
     type Matrix = [[f32; 3]; 3];
@@ -134,6 +135,33 @@ mod tests {
     #[test]
     fn all_twenty_stay_apart_for_colour_blind_readers() {
         assert!(least_distance(&CATEGORIES) > 6.0);
+    }
+
+    /// The least distance between two colours, each faded or not.
+    fn least_faded_distance(colors: &[Rgb], eye: &Matrix) -> f32 {
+        let tones = |color: Rgb| {
+            (0..=10).map(move |step| seen(color.lighter(FADE * step as f32 / 10.0), eye))
+        };
+        let mut least = f32::INFINITY;
+        for (place, &one) in colors.iter().enumerate() {
+            for &other in &colors[..place] {
+                for a in tones(one) {
+                    least = tones(other).map(|b| distance(a, b)).fold(least, f32::min);
+                }
+            }
+        }
+        least
+    }
+
+    #[test]
+    fn far_points_of_a_category_do_not_look_like_near_ones_of_another() {
+        // Without depth 15.6 and 12.5; a fade of 0.6 into white leaves 2.7 and 1.4.
+        assert!(least_faded_distance(&CATEGORIES[..8], &NORMAL) > 9.0);
+        assert!(least_faded_distance(&CATEGORIES, &NORMAL) > 7.0);
+        // To colour-blind readers some of these differ in little but lightness.
+        for eye in [&PROTANOPIA, &DEUTERANOPIA, &TRITANOPIA] {
+            assert!(least_faded_distance(&CATEGORIES[..8], eye) > 2.5);
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ use tiny_skia::{
 use super::color::Rgb;
 use super::error::PlotError;
 use super::raster::{self, Raster};
-use super::scene::{Anchor, Item, Mark, Rect, Scene, Shape, Text, corners, rim_color, rim_width};
+use super::scene::{
+    Anchor, Item, Mark, Rect, Scene, Shape, Text, corners, halo_width, rim_color, rim_width,
+};
 use super::text::Fonts;
 
 /// Pixels for each metre at scale 1: 96 for each inch.
@@ -158,7 +160,7 @@ impl Brush<'_> {
             .post_translate(text.x, text.y)
             .post_scale(self.scale, self.scale);
         if text.halo {
-            self.stroke(&path, Rgb::WHITE, text.style.size * 0.36, place);
+            self.stroke(&path, Rgb::WHITE, halo_width(text.style), place);
         }
         self.fill(&path, text.color, place);
     }

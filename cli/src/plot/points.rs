@@ -12,8 +12,9 @@ use super::space::Places;
 const DENSE: usize = 50_000;
 /// A category with a smaller share than this is drawn over the shading, to be seen at all.
 const RARE: f32 = 0.002;
-/// How far the colours of the farthest points fade into the paper.
-const FADE: f32 = 0.6;
+/// How far the categories of the farthest points are on their way to the lightness of the paper.
+/// With more, or with less of the hue, one category's far points look like another's near ones.
+pub(super) const FADE: f32 = 0.2;
 /// Cells on each side of the panel for judging how far points spread.
 const CELLS: usize = 40;
 /// Steps of nearness: enough to look continuous, few enough to share SVG symbols.
@@ -144,10 +145,10 @@ pub(super) fn layers(places: &Places, meaning: &Meaning<'_>, panel: &Rect) -> Ve
             radius: radius * size,
             // Shapes are not told apart when they are a few pixels wide.
             shape: if radius < 2.0 { Shape::Circle } else { shape },
-            color: if in_space {
-                color.mix(Rgb::WHITE, FADE * (1.0 - near))
-            } else {
-                color
+            color: match meaning {
+                // The lightness says the value; only the size says how near the point is.
+                Meaning::Values { .. } => color,
+                _ => color.lighter(FADE * (1.0 - near)),
             },
             weight: 1.0,
         }

@@ -167,3 +167,8 @@ pub(super) fn rim_color(color: Rgb) -> Rgb {
 pub(super) fn rim_width(radius: f32) -> f32 {
     (radius * 0.16).clamp(0.4, 0.9)
 }
+
+/// Width of the stroke behind a text over points: enough to read it, little enough to see them.
+pub(super) fn halo_width(style: Style) -> f32 {
+    style.size * 0.24
+}

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::color::Rgb;
 use super::error::PlotError;
 use super::scene::{
-    Anchor, Item, Mark, Paint, Points, Rect, Scene, Shape, Text, corners, rim_color, rim_width,
+    Anchor, Item, Mark, Paint, Points, Rect, Scene, Shape, Text, corners, halo_width, rim_color,
+    rim_width,
 };
 use super::text::Fonts;
 use super::{png, raster};
@@ -107,7 +108,7 @@ impl Writer<'_> {
             Anchor::End => more.push_str(" text-anchor=\"end\""),
         }
         if text.halo {
-            let width = number(text.style.size * 0.36);
+            let width = number(halo_width(text.style));
             more.push_str(&format!(
                 " paint-order=\"stroke\" stroke=\"#fff\" stroke-linejoin=\"round\" \
                  stroke-width=\"{width}\""

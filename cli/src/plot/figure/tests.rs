@@ -203,6 +203,78 @@ fn a_far_point_is_an_arrow_and_a_note() {
     assert!(items.iter().any(says));
 }
 
+/// Sizes of the texts with a halo: the labels beside the points.
+fn label_sizes(width: f32, height: f32) -> Vec<f32> {
+    let points = (0..300).map(|i| [(i % 3) as f32 * 9.0, (i / 3) as f32 * 0.01]);
+    let figure = Figure {
+        width,
+        height,
+        ..small(points.collect(), categories(300, 3))
+    };
+    let items = scene(&figure).items.into_iter();
+    let sizes = items.filter_map(|item| match item {
+        Item::Text(text) if text.halo => Some(text.style.size),
+        _ => None,
+    });
+    sizes.collect()
+}
+
+#[test]
+fn labels_grow_with_the_picture_and_small_ones_have_none() {
+    for (width, height) in [(320.0, 240.0), (320.0, 900.0), (480.0, 360.0)] {
+        assert!(label_sizes(width, height).is_empty(), "{width} x {height}");
+    }
+    let sizes = [(800.0, 600.0), (1200.0, 900.0), (1600.0, 1200.0)];
+    let sizes = sizes.map(|(width, height)| label_sizes(width, height));
+    assert_eq!(sizes.each_ref().map(Vec::len), [3, 3, 3]);
+    assert!(sizes[0][0] >= 9.0 && sizes[0][0] < sizes[1][0] && sizes[1][0] < sizes[2][0]);
+    assert!(label_sizes(8000.0, 8000.0).iter().all(|&size| size <= 22.0));
+}
+
+#[test]
+fn ten_categories_keep_their_colours_in_the_smallest_picture() {
+    let figure = Figure {
+        width: 320.0,
+        height: 240.0,
+        ..small(spiral(300), categories(300, 10))
+    };
+    let colors: std::collections::BTreeSet<_> = scene(&figure)
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Points(points) => Some(points.marks.iter().map(|mark| mark.color)),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(colors.len(), 10);
+}
+
+#[test]
+fn names_of_axes_are_cut_between_their_parts() {
+    let name = "component 1, 25.9 % of the variance";
+    let axes = |width: f32| {
+        let coordinates = spiral(50).into_iter().map(|[x, y]| [x, y, x * y]);
+        let coordinates = Coordinates::Space(coordinates.collect(), View::default());
+        let figure = Figure {
+            width,
+            height: width * 0.75,
+            axes: [name.into(), String::new(), String::new()],
+            ..Figure::new(coordinates)
+        };
+        let items = scene(&figure).items.into_iter();
+        let texts = items.filter_map(|item| match item {
+            Item::Text(text) => Some(text.text),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(axes(1600.0), [name]);
+    assert_eq!(axes(800.0), ["component 1, 25.9 %"]);
+    assert_eq!(axes(400.0), ["component 1"]);
+    assert!(axes(320.0).is_empty());
+}
+
 #[test]
 fn nearer_points_are_drawn_later_and_larger() {
     let view = View {
