@@ -16,8 +16,9 @@ use crate::{Error, ErrorKind, Result};
 /// The epoch of the weights before epoch 0.
 const BEFORE_TRAINING: i64 = -1;
 
-/// The end of an epoch writes scalars that waited this long: many short epochs share a commit.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+/// The end of an epoch writes its scalars unless some were written within this time: many short epochs
+/// share a commit.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the collection remembers of one training.
 #[derive(Default)]
@@ -50,7 +51,8 @@ impl<M> Callback<M> for MetricsCollection<M> {
             if own.options.schedule.collects_before_training() && !own.is_collected(&run, before)? {
                 own.collect_weights(&run, context.model, before, "on_training_start")?;
             }
-            Ok(())
+            // A training that is taken up again does not collect these weights anew.
+            run.flush()
         })
     }
 
@@ -78,7 +80,7 @@ impl<M> Callback<M> for MetricsCollection<M> {
         let run = self.adopted("on_epoch_end")?;
         self.watched(|own| {
             own.log_aggregates(&run, context)?;
-            run.flush_after(FLUSH_AFTER)
+            run.flush_unless_within(WRITTEN_WITHIN)
         })
     }
 
@@ -137,9 +139,9 @@ impl<M> MetricsCollection<M> {
             Some(run) => run.clone(),
             None => self.start()?,
         };
-        let outcome = self
-            .collect_splits(&run, model, epoch.into())
-            .and_then(|reports| run.flush().map(|()| reports));
+        let outcome = self.collect_splits(&run, model, epoch.into());
+        let flushed = run.flush();
+        let outcome = outcome.and_then(|reports| flushed.map(|()| reports));
         if matches!(self.state.run, Some((_, Origin::Created))) {
             let ended = crate::collect::end_run(&run, outcome.as_ref().err());
             return outcome.and_then(|reports| ended.map(|()| reports));
@@ -293,6 +295,8 @@ impl<M> MetricsCollection<M> {
         {
             self.collect_weights(run, context.model, last, "on_training_end")?;
         }
+        // A reduction may take long.
+        run.flush()?;
         self.options.reduce(run, &self.state.embeddings)
     }
 

@@ -52,7 +52,7 @@ where
         Pass::open(settings, plan, run)
             .and_then(|pass| pass.work(&source, parts.predictor, &gatherer))
     };
-    let before = run.status();
+    let before = run.recorded_status();
     // A run that runs is seen to collect by its pass; one that ended must become active again, so
     // that readers can tell whether its process lives.
     if matches!(before, Status::Running | Status::Collecting) {
@@ -61,7 +61,7 @@ where
     run.set_status(Status::Collecting)?;
     let outcome = work();
     // Whoever changed the status meanwhile (an interruption, say) has the last word.
-    let restored = match run.status() {
+    let restored = match run.recorded_status() {
         Status::Collecting => run.set_status(before),
         _ => Ok(()),
     };

@@ -11,7 +11,7 @@ pub(super) struct Reducing<'a> {
 
 impl<'a> Reducing<'a> {
     pub(super) fn begin(run: &'a Run) -> Result<Self> {
-        let before = run.status();
+        let before = run.recorded_status();
         run.set_status(Status::Reducing)?;
         Ok(Self {
             run,
@@ -27,7 +27,9 @@ impl<'a> Reducing<'a> {
     fn restore(&mut self) -> Result<()> {
         match self.before.take() {
             // Whoever changed it meanwhile (an interruption, say) has the last word.
-            Some(before) if self.run.status() == Status::Reducing => self.run.set_status(before),
+            Some(before) if self.run.recorded_status() == Status::Reducing => {
+                self.run.set_status(before)
+            }
             _ => Ok(()),
         }
     }
@@ -42,5 +44,23 @@ impl Drop for Reducing<'_> {
                 error.chain()
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Project;
+
+    #[test]
+    fn a_pass_that_ends_meanwhile_leaves_the_run_running() {
+        let project = Project::open("memory://", "p").unwrap();
+        let run = project.run("r").start().unwrap();
+        let pass = run.begin_pass("default", "train", None).unwrap();
+        let reducing = Reducing::begin(&run).unwrap();
+        assert_eq!(run.status(), Status::Reducing);
+        run.abandon_pass(&pass, "stopped").unwrap();
+        reducing.end().unwrap();
+        assert_eq!(run.status(), Status::Running);
     }
 }

@@ -189,14 +189,19 @@ impl Run {
         self.session.scalars.flush()
     }
 
-    /// Writes the scalars that wait when the oldest of them did so for `age`.
-    pub(crate) fn flush_after(&self, age: Duration) -> Result<()> {
-        self.session.scalars.flush_after(age)
+    /// Writes the scalars that wait, unless some were written within `age`.
+    pub(crate) fn flush_unless_within(&self, age: Duration) -> Result<()> {
+        self.session.scalars.flush_unless_within(age)
     }
 
     /// What the run is doing, or how it ended.
     pub fn status(&self) -> Status {
         self.session.state().status()
+    }
+
+    /// The status that its documents name: a pass under way does not show.
+    pub(crate) fn recorded_status(&self) -> Status {
+        self.session.state().recorded_status.clone()
     }
 
     /// Says what the run is doing.

@@ -33,6 +33,8 @@ pub(crate) struct ScalarBuffer {
 struct Waiting {
     rows: Vec<Scalar>,
     since: Option<Instant>,
+    /// When values were written last.
+    written: Option<Instant>,
     /// A write in the background failed: the next call tries again and tells if it fails too.
     failed: bool,
     /// The next step of each series by split and name; `None` until the table was read.
@@ -57,6 +59,7 @@ impl ScalarBuffer {
             waiting: Mutex::new(Waiting {
                 rows: Vec::new(),
                 since: None,
+                written: None,
                 failed: false,
                 next_step: is_new.then(HashMap::new),
             }),
@@ -100,12 +103,12 @@ impl ScalarBuffer {
         self.write()
     }
 
-    /// As [`ScalarBuffer::flush`], when the oldest value waited that long.
-    pub(crate) fn flush_after(&self, age: Duration) -> Result<()> {
-        if self.is_older_than(age) {
-            self.flush()
-        } else {
-            Ok(())
+    /// As [`ScalarBuffer::flush`], unless values were written within `age`.
+    pub(crate) fn flush_unless_within(&self, age: Duration) -> Result<()> {
+        let written = self.waiting().written;
+        match written.is_some_and(|written| written.elapsed() < age) {
+            true => Ok(()),
+            false => self.flush(),
         }
     }
 
@@ -136,7 +139,9 @@ impl ScalarBuffer {
             return Ok(());
         }
         sink.unsure = Some(scalars::encode(&rows)?);
-        sink.retry(&self.run)
+        sink.retry(&self.run)?;
+        self.waiting().written = Some(Instant::now());
+        Ok(())
     }
 
     fn must_flush_first(&self) -> bool {
@@ -247,5 +252,27 @@ fn check_names<N: AsRef<str>>(values: &[(N, f64)]) -> Result<()> {
             format!("the value {value} has no name"),
             "name every value",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_values_are_written_at_once_and_those_soon_after_wait() {
+        let run = Location::open("memory://").unwrap().join("r");
+        let buffer = ScalarBuffer::new(run.clone(), true);
+        let log = |epoch| buffer.log("", &[("loss", 1.0)], At::epoch(epoch)).unwrap();
+        let on_disk = || scalars::read(&run).unwrap().len();
+        let long = Duration::from_secs(3600);
+        log(0);
+        buffer.flush_unless_within(long).unwrap();
+        assert_eq!(on_disk(), 1);
+        log(1);
+        buffer.flush_unless_within(long).unwrap();
+        assert_eq!(on_disk(), 1, "some were written within the hour");
+        buffer.flush_unless_within(Duration::ZERO).unwrap();
+        assert_eq!(on_disk(), 2);
     }
 }

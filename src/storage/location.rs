@@ -175,9 +175,10 @@ impl Location {
     /// The whole object; `None` when there is none.
     pub fn read_if_exists(&self) -> Result<Option<Bytes>> {
         if let Some(path) = self.local_path() {
+            use std::io::ErrorKind::{IsADirectory, NotFound};
             return match std::fs::read(&path) {
                 Ok(bytes) => Ok(Some(bytes.into())),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) if matches!(error.kind(), NotFound | IsADirectory) => Ok(None),
                 Err(error) => Err(self.failed("read", error)),
             };
         }

@@ -226,11 +226,15 @@ impl DeltaTable {
 
     fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
-            let snapshot = match conflicts {
-                0 => self.last_seen()?,
-                _ => self.latest()?,
+            let again = || self.attempt(commit, self.latest()?, None);
+            let landed = match conflicts {
+                // What was seen may name files that another tool has cleaned up since.
+                0 => self
+                    .attempt(commit, self.last_seen()?, None)
+                    .or_else(|_| again())?,
+                _ => again()?,
             };
-            if let Some(version) = self.attempt(commit, snapshot, None)? {
+            if let Some(version) = landed {
                 return Ok(version);
             }
             pause(conflicts.min(20), commit.sequence);

@@ -246,6 +246,7 @@ impl MetricsTableWriter {
             return Ok(());
         }
         let table = self.run.stream_table(&self.stream)?;
+        let folder = format!("metrics/{}", self.stream_folder()?);
         let pass_id = self.run.begin_pass(&self.stream, &self.split, self.epoch)?;
         self.pass_id.clone_from(&pass_id);
         let rows = Rows::try_new(
@@ -271,15 +272,23 @@ impl MetricsTableWriter {
         let worker = Worker::new(
             queue.clone(),
             table,
-            format!("metrics/{}", self.stream_folder()?),
-            pass_id,
+            folder,
+            pass_id.clone(),
             self.stream.clone(),
             self.limits,
         );
         let thread = std::thread::Builder::new()
             .name("emberlens-writer".into())
-            .spawn(move || worker.run())
-            .map_err(|error| Error::storage("start the writer thread", self.run.url(), error))?;
+            .spawn(move || worker.run());
+        let thread = match thread {
+            Ok(thread) => thread,
+            Err(error) => {
+                let error = Error::storage("start the writer thread", self.run.url(), error);
+                self.finished = true;
+                self.run.abandon_pass(&pass_id, &error.chain())?;
+                return Err(error);
+            }
+        };
         self.pass = Some(Pass {
             rows,
             queue,
