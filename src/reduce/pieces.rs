@@ -27,7 +27,11 @@ pub(super) fn place_in_pieces(
     watch.check(STAGE)?;
     let rows = x.nrows();
     if (1..=ROWS).contains(&rows) {
-        return watch.stage(STAGE, rows as u64, |watch| place(x, &watch.quiet()));
+        return watch.stage(STAGE, rows as u64, |watch| {
+            let placed = place(x, &watch.quiet())?;
+            watch.update(STAGE, rows as u64)?;
+            Ok(placed)
+        });
     }
     let mut coordinates = matrix::zeros(rows, dims, "coordinates")?;
     watch.stage(STAGE, rows as u64, |watch| {

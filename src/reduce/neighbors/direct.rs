@@ -17,6 +17,9 @@ const TILE: usize = 1 << 15;
 /// Algorithms*, 2002, section 3.1), and half a squared length. In clusters that are tight and far
 /// apart that exceeds the distances within.
 pub(super) fn is_settled(query: &[f32], lost: f32, gap: f32, candidates: &Rows<'_>) -> bool {
+    if gap == 0.0 {
+        return true; // nothing is nearer
+    }
     let unit = f64::from(f32::EPSILON) / 2.0;
     // The centring of both rows and the last subtraction round once each.
     let rounding = (query.len() + 4) as f64 * unit;
