@@ -53,14 +53,9 @@ impl Direct {
 
     /// Compares all queries with the candidates `among`.
     pub(super) fn compare(&mut self, queries: &Rows<'_>, candidates: &Rows<'_>, among: &[u32]) {
-        Arch::new().dispatch(Compare {
-            numbers: &self.queries,
-            served: &self.everyone,
-            queries,
-            candidates,
-            among,
-            nearest: &mut self.nearest,
-        });
+        let everyone = std::mem::take(&mut self.everyone);
+        self.compare_for(&everyone, queries, candidates, among);
+        self.everyone = everyone;
     }
 
     /// Compares the queries at the places `served` with the candidates `among`.
