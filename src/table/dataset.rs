@@ -203,7 +203,7 @@ impl Table {
     /// The class names of a category column by index; `None` when they are unknown.
     pub fn category_names(&self, column: &str) -> Option<Vec<String>> {
         match self.role(column)? {
-            Role::Category { names } if !names.is_empty() => Some(names),
+            Role::Category { names } if !names.is_empty() => Some(names.to_vec()),
             _ => None,
         }
     }

@@ -26,8 +26,8 @@ pub enum Role {
     Id,
     /// A class index into `names`; never averaged.
     Category {
-        /// Class names by index; empty when unknown.
-        names: Vec<String>,
+        /// Class names by index, shared by all batches that carry the role; empty when unknown.
+        names: Arc<[String]>,
     },
     /// An image.
     Image {

@@ -27,7 +27,7 @@ impl Values {
         };
         let array = batch.column(index);
         let names = match role(batch.schema_ref().field(index)) {
-            Some(Role::Category { names }) => Some(names),
+            Some(Role::Category { names }) => Some(names.to_vec()),
             _ => None,
         };
         let of = array.data_type();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use burn::train::{
     ClassificationOutput, MultiLabelClassificationOutput, RegressionOutput, SequenceOutput,
@@ -64,7 +65,7 @@ pub struct OutputOptions {
     /// Scores are probabilities and not logits (classification, multi-label).
     pub probabilities: bool,
     /// Names of the classes by index, kept with class columns (classification).
-    pub class_names: Vec<String>,
+    pub class_names: Arc<[String]>,
     /// Adds top-k columns (classification).
     pub top_k: Option<usize>,
     /// Adds a column `label` with the target, for data without a table (classification).
@@ -101,7 +102,7 @@ impl SampleMetrics for ClassificationOutput {
         }
         .label_column(options.label_column);
         if !options.class_names.is_empty() {
-            parameters = parameters.class_names(&options.class_names);
+            parameters = parameters.shared_class_names(options.class_names.clone());
         }
         if let Some(k) = options.top_k {
             parameters = parameters.top_k(k);

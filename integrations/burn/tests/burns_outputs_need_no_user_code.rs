@@ -44,7 +44,7 @@ fn classification() {
     close(&floats(&columns, "loss"), &[first, 3.0_f64.ln()]);
     close(&floats(&columns, "accuracy"), &[1.0, 0.0]);
     let names = OutputOptions {
-        class_names: ["a", "b", "c"].map(String::from).to_vec(),
+        class_names: ["a", "b", "c"].map(String::from).into(),
         ..OutputOptions::default()
     };
     let named = output.sample_columns(&names).unwrap();

@@ -1,5 +1,7 @@
 //! What to compute for a classification, and how to name it.
 
+use std::sync::Arc;
+
 use crate::metrics::ScoreKind;
 use crate::table::Role;
 use crate::{Error, Result};
@@ -17,7 +19,7 @@ use crate::{Error, Result};
 pub struct ClassificationOptions {
     pub(super) kind: ScoreKind,
     pub(super) n_classes: usize,
-    pub(super) class_names: Vec<String>,
+    pub(super) class_names: Arc<[String]>,
     pub(super) top_k: Option<usize>,
     pub(super) label: bool,
     prefix: String,
@@ -39,7 +41,7 @@ impl ClassificationOptions {
         Self {
             kind,
             n_classes,
-            class_names: Vec::new(),
+            class_names: Arc::default(),
             top_k: None,
             label: false,
             prefix: String::new(),
@@ -50,6 +52,12 @@ impl ClassificationOptions {
     /// Names of the classes by index, kept with the columns `predicted` and `label`.
     pub fn class_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.class_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// As [`ClassificationOptions::class_names`], without a copy: for options made anew per batch.
+    pub fn shared_class_names(mut self, names: Arc<[String]>) -> Self {
+        self.class_names = names;
         self
     }
 
@@ -125,6 +133,8 @@ impl ClassificationOptions {
     }
 
     pub(super) fn category(&self) -> Role {
-        Role::category(self.class_names.iter().cloned())
+        Role::Category {
+            names: self.class_names.clone(),
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Inverted lists: a query is compared with the rows of the cells nearest to it.
 
+mod recall;
+
 use rayon::prelude::*;
 
+pub(super) use self::recall::Aim;
 use super::block::{Block, Outcome, QUERIES};
-use super::cells::{Centres, Members, strata};
+use super::cells::{Centres, Members};
 use super::direct::Direct;
 use super::exact::{self, Found, LeaveOut, STAGE};
 use super::panels::{COLUMNS, Panels};
@@ -11,14 +14,8 @@ use super::rows::Rows;
 use crate::Result;
 use crate::reduce::Watch;
 
-/// Queries whose exact neighbours tell the recall.
-const SAMPLE: usize = 512;
-
 /// Cells looked at for every cell looked into.
 const REACH_PER_PROBE: usize = 4;
-
-/// The stream of random numbers that chooses them.
-const RECALL_SAMPLE: u64 = 3;
 
 /// Rows in cells, and how many cells a query looks into.
 #[derive(Clone, Debug)]
@@ -48,21 +45,6 @@ struct Scratch {
     /// For every cell around the queries' own, the places of those that look into it.
     served: Vec<Vec<u32>>,
     direct: Direct,
-}
-
-/// What is asked of a number of probes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Aim {
-    pub(super) recall: f32,
-    /// Rows that a query may be compared with.
-    pub(super) candidates: f64,
-}
-
-/// Neighbours held, and rows compared, by some cells.
-#[derive(Clone, Copy, Debug, Default)]
-struct Step {
-    held: u64,
-    compared: u64,
 }
 
 impl Lists {
@@ -135,107 +117,6 @@ impl Lists {
         self.around
             .get(cell * self.reach..(cell + 1) * self.reach)
             .unwrap_or_default()
-    }
-
-    /// Finds out what recall of `k` neighbours the probes give, on a sample of rows whose exact
-    /// neighbours are searched.
-    ///
-    /// With `aim`, the fewest probes are taken that reach its recall; `false` when that would
-    /// compare a query with more rows than `aim` allows.
-    pub(super) fn tune(
-        &mut self,
-        rows: &Rows<'_>,
-        panels: &Panels,
-        k: usize,
-        aim: Option<Aim>,
-        seed: u64,
-        watch: &Watch<'_>,
-    ) -> Result<bool> {
-        let sample = strata(rows.count(), SAMPLE, seed, RECALL_SAMPLE);
-        let (own, quiet) = (LeaveOut::Itself, &watch.quiet());
-        let (nearest, _) = exact::search(rows, panels, rows, &sample, k, own, quiet)?;
-        let share = |held: u64| held as f32 / nearest.len().max(1) as f32;
-        let Some(aim) = aim else {
-            let curve = self.curve(rows, &sample, &nearest, k);
-            self.recall = curve
-                .get(self.probes - 1)
-                .map_or(1.0, |step| share(step.held));
-            return Ok(true);
-        };
-        let count = self.centres.count();
-        self.set_reach(COLUMNS, watch)?;
-        loop {
-            let whole = self.reach >= count;
-            let most = if whole {
-                count
-            } else {
-                self.reach / REACH_PER_PROBE
-            };
-            let curve = self.curve(rows, &sample, &nearest, k);
-            let reached = curve
-                .iter()
-                .take(most)
-                .position(|step| share(step.held) >= aim.recall);
-            let step = curve
-                .get(reached.unwrap_or(most - 1))
-                .copied()
-                .unwrap_or_default();
-            if step.compared as f64 > aim.candidates * sample.len() as f64 {
-                return Ok(false);
-            }
-            if reached.is_some() || whole {
-                self.probes = reached.unwrap_or(most - 1) + 1;
-                self.recall = share(step.held);
-                return Ok(true);
-            }
-            self.set_reach(2 * self.reach, watch)?;
-        }
-    }
-
-    /// What the sample finds in its nearest 1, 2, ... cells.
-    fn curve(&self, rows: &Rows<'_>, sample: &[u32], nearest: &[u32], k: usize) -> Vec<Step> {
-        let of_query = |block: &mut Block, (place, &row): (usize, &u32)| {
-            let held_in = |cell| {
-                let nearest = nearest.get(place * k..(place + 1) * k).unwrap_or_default();
-                let cells = nearest
-                    .iter()
-                    .filter_map(|&row| self.cells.get(row as usize));
-                cells.filter(|&&held| held == cell).count() as u64
-            };
-            let around = self.around(
-                self.cells
-                    .get(row as usize)
-                    .map_or(0, |&cell| cell as usize),
-            );
-            block.load(rows, &[row]);
-            block.look_for_best(self.reach);
-            block.scan(self.pack_centres(around).groups());
-            let mut keys = block.keys(0).to_vec();
-            keys.sort_unstable();
-            let cells = keys.iter().map(|&key| key as u32);
-            cells
-                .map(|cell| Step {
-                    held: held_in(cell),
-                    compared: self.members.of_cell(cell).len() as u64,
-                })
-                .collect::<Vec<Step>>()
-        };
-        let steps: Vec<Vec<Step>> = sample
-            .par_iter()
-            .enumerate()
-            .map_init(Block::default, of_query)
-            .collect();
-        let mut curve = vec![Step::default(); self.reach];
-        for steps in steps {
-            let mut sum = Step::default();
-            for (total, step) in curve.iter_mut().zip(steps) {
-                sum.held += step.held;
-                sum.compared += step.compared;
-                total.held += sum.held;
-                total.compared += sum.compared;
-            }
-        }
-        curve
     }
 
     fn pack_centres(&self, cells: &[u32]) -> Panels {

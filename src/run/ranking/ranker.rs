@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch, cast::AsArray};
@@ -232,7 +233,7 @@ fn by_value(one: f64, other: f64, order: Order) -> Ordering {
 /// A column of classes and the names of its category.
 pub(super) struct Classes {
     values: arrow_array::ArrayRef,
-    names: Vec<String>,
+    names: Arc<[String]>,
 }
 
 impl Classes {
@@ -242,7 +243,7 @@ impl Classes {
         };
         let names = match role(field) {
             Some(Role::Category { names }) => names,
-            _ => Vec::new(),
+            _ => Arc::default(),
         };
         let target = match field.data_type() {
             data_type if data_type.is_integer() => DataType::Int64,

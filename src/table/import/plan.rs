@@ -120,7 +120,7 @@ fn plan_column(
     let (stored, role, classes) = match (stored, role) {
         (DataType::Utf8, Some(Role::Category { names })) => {
             let names = match names.is_empty() {
-                true => distinct(source, index, name)?,
+                true => distinct(source, index, name)?.into(),
                 false => names,
             };
             let classes = names.iter().cloned().zip(0..).collect();
@@ -132,7 +132,7 @@ fn plan_column(
         }
         (DataType::Boolean, Some(Role::Category { names })) => {
             let names = match names.is_empty() {
-                true => vec!["false".to_owned(), "true".to_owned()],
+                true => ["false", "true"].map(str::to_owned).into(),
                 false => names,
             };
             (DataType::Int32, Some(Role::Category { names }), None)
