@@ -17,6 +17,14 @@ use super::{DURING, METHOD, pairs, start};
 use crate::reduce::{NeighborSearch, Reducer, Watch, input, matrix};
 use crate::{Error, Result};
 
+/// Up to this many rows nearly all neighbours are found: there it costs little.
+const FEW: usize = 1 << 16;
+
+/// The share of true neighbours that near pairs are chosen from.
+fn recall(rows: usize) -> f32 {
+    if rows <= FEW { 0.99 } else { 0.95 }
+}
+
 impl Reducer for PacmapValidParams {
     type Fitted = Pacmap;
 
@@ -48,6 +56,7 @@ impl Reducer for PacmapValidParams {
             let index = NeighborSearch::new(candidates)
                 .threads(params.threads)
                 .seed(params.seed)
+                .recall(recall(rows))
                 .memory_limit(params.memory_limit)
                 .index(reduced.view(), watch)?;
             let order = Order::of(&index, params.seed);
