@@ -1,7 +1,7 @@
 //! Parts of a reduction alone, for `benches/reduction.py` to put beside Python's; prints JSON.
 //!
 //! ```text
-//! reduction neighbors X.npy ROWS WIDTH K SEED THREADS OUT.u32
+//! reduction neighbors X.npy ROWS WIDTH K RECALL SEED THREADS OUT.u32
 //! reduction stages pacmap|umap X.npy ROWS WIDTH SEED THREADS
 //! reduction quality X.npy ROWS WIDTH Y.npy DIMS LABELS.npy SEED
 //! ```
@@ -33,8 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = match arguments.as_slice() {
-        ["neighbors", x, rows, width, k, seed, threads, out] => {
+        ["neighbors", x, rows, width, k, recall, seed, threads, out] => {
             let search = NeighborSearch::new(k.parse()?)
+                .recall(recall.parse()?)
                 .seed(seed.parse()?)
                 .threads(Threads::Exactly(threads.parse()?));
             neighbors(&search, &matrix(x, rows, width)?, out)?
