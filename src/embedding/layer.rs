@@ -7,7 +7,8 @@ use ndarray::Array2;
 
 use super::place::Counts;
 use super::rows::Rows;
-use super::sample::{Bound, Gathered, mix};
+use super::sample::{Bound, Gathered};
+use crate::reduce::scramble;
 use crate::run::{INSTANCE, KEYS, PassRecord};
 use crate::table::values;
 use crate::{Error, Result};
@@ -89,7 +90,7 @@ impl Layer {
 fn score(seed: u64, (split, id, instance, draw): &Key) -> u64 {
     let split = split
         .bytes()
-        .fold(seed, |hash, byte| mix(hash ^ u64::from(byte)));
+        .fold(seed, |hash, byte| scramble(hash ^ u64::from(byte)));
     let numbers = [
         id.cast_unsigned(),
         instance.cast_unsigned(),
@@ -97,7 +98,7 @@ fn score(seed: u64, (split, id, instance, draw): &Key) -> u64 {
     ];
     numbers
         .into_iter()
-        .fold(split, |hash, number| mix(hash ^ number))
+        .fold(split, |hash, number| scramble(hash ^ number))
 }
 
 /// Which sample every row is.

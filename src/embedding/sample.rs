@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 
 use super::rows::Rows;
+use crate::reduce::scramble;
 use crate::{Error, Result};
 
 /// Rows to fit, in the order of the pass.
@@ -94,7 +95,7 @@ impl Sample {
             for (row, values) in batch.embeddings.outer_iter().enumerate() {
                 match batch.finite[row] {
                     true => candidates.push(Candidate {
-                        score: mix(bound.seed ^ mix(ordinal)),
+                        score: scramble(bound.seed ^ scramble(ordinal)),
                         ordinal,
                         values: values.to_vec(),
                     }),
@@ -129,15 +130,6 @@ fn keep_smallest(candidates: &mut Vec<Candidate>, rows: usize) {
             .select_nth_unstable_by_key(rows, |candidate| (candidate.score, candidate.ordinal));
         candidates.truncate(rows);
     }
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a permutation of the 64-bit numbers, so
-/// that no two rows have one score.
-pub(super) fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// A matrix in the making.

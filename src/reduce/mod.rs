@@ -40,6 +40,7 @@ pub use neighbors::{Metric, NeighborIndex, NeighborMethod, NeighborSearch, Neigh
 pub use pacmap::{Init, Pacmap, PacmapParams, PacmapValidParams};
 pub use pca::{Pca, PcaParams, PcaSolver, PcaValidParams};
 pub use projection::load;
+pub use random::scramble;
 pub use reducer::{Params, Projection, Reducer};
 pub use threads::Threads;
 pub use umap::{Umap, UmapInit, UmapParams, UmapValidParams};

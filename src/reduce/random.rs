@@ -17,6 +17,22 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A fixed permutation of the 64-bit numbers that scatters neighbouring ones.
+///
+/// A score from it orders rows in a way that looks random and depends on nothing but the numbers.
+///
+/// ```
+/// use emberlens::reduce::scramble;
+/// assert_ne!(scramble(1), scramble(2));
+/// assert_eq!(scramble(1), scramble(1));
+/// ```
+///
+/// # Source
+/// The first output of SplitMix64 from that state (Steele, Lea, Flood 2014).
+pub fn scramble(number: u64) -> u64 {
+    mix(number.wrapping_add(STEP))
+}
+
 impl Random {
     /// The numbers of item `index` in one use (`stream`) of a seed.
     pub(super) fn at(seed: u64, stream: u64, index: u64) -> Self {
@@ -69,6 +85,7 @@ mod tests {
         let mut random = Random { state: 0 };
         assert_eq!(random.next(), 0xE220_A839_7B1D_CDAF);
         assert_eq!(random.next(), 0x6E78_9E6A_A1B9_65F4);
+        assert_eq!(scramble(0), 0xE220_A839_7B1D_CDAF);
     }
 
     #[test]

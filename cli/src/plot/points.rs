@@ -1,5 +1,7 @@
 //! The layers of points: their size, strength and order.
 
+use emberlens::reduce::scramble;
+
 use super::categories::Categories;
 use super::color::Rgb;
 use super::figure::OnTop;
@@ -251,7 +253,7 @@ fn order(places: &Places, meaning: &Meaning<'_>) -> Vec<usize> {
                 Some(&near) => near,
                 None => meaning.rank(row),
             };
-            (row, !meaning.missing(row), rank, scatter(row as u64))
+            (row, !meaning.missing(row), rank, scramble(row as u64))
         })
         .collect();
     let in_space = !places.nearness.is_empty();
@@ -264,12 +266,4 @@ fn order(places: &Places, meaning: &Meaning<'_>) -> Vec<usize> {
         valued.then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
     });
     rows.into_iter().map(|(row, ..)| row).collect()
-}
-
-/// A fixed bijection that scatters neighbouring numbers (the finaliser of SplitMix64).
-fn scatter(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }

@@ -3,7 +3,7 @@
 use emberlens::CancelFlag;
 use emberlens::Result;
 use emberlens::collect::Progress;
-use emberlens::reduce::{Projection, Reducer, Watch};
+use emberlens::reduce::{Projection, Reducer, Watch, scramble};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::method::{AnyReducer, Fitted};
@@ -62,7 +62,7 @@ impl Watcher<'_> {
 /// `count` of the numbers below `rows`, ascending; the same for the same seed.
 fn sample(rows: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut scored: Vec<(u64, usize)> = (0..rows)
-        .map(|row| (mix(seed ^ mix(row as u64)), row))
+        .map(|row| (scramble(seed ^ scramble(row as u64)), row))
         .collect();
     if count < rows {
         scored.select_nth_unstable(count);
@@ -71,14 +71,6 @@ fn sample(rows: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut sample: Vec<usize> = scored.into_iter().map(|(_, row)| row).collect();
     sample.sort_unstable();
     sample
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), a permutation of the 64-bit numbers.
-fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
