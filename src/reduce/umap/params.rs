@@ -40,7 +40,7 @@ pub enum UmapInit {
 /// | `metric` | Euclidean |
 /// | `n_epochs` | 500 up to 10,000 rows, else 200 |
 /// | `learning_rate`, `repulsion_strength` | 1, 1 |
-/// | `negative_sample_rate` | 5 |
+/// | `negative_sample_rate` | 7, where umap-learn has 5: neighbours are kept better |
 /// | `set_op_mix_ratio`, `local_connectivity` | 1, 1 |
 /// | `init` | principal components |
 /// | `seed`, `threads`, `memory_limit` | 0, all, 8 GiB |
@@ -79,7 +79,7 @@ impl Umap {
             epochs: None,
             learning_rate: 1.0,
             repulsion: 1.0,
-            negatives: 5,
+            negatives: 7,
             mix: 1.0,
             connectivity: 1.0,
             init: UmapInit::Pca,
@@ -249,7 +249,7 @@ impl Params for UmapParams {
             "negative_sample_rate",
             self.negatives.to_string(),
             "more than 1000 pushes per pull leave nothing of the pulls",
-            "ask for 5",
+            "ask for 7",
         );
         refuse(
             (0.0..=1.0).contains(&self.mix),
