@@ -188,6 +188,32 @@ fn memory_is_checked_before_it_is_asked_for() {
 }
 
 #[test]
+fn more_pairs_than_32_bits_count_are_refused_for_what_they_are() {
+    let value = [0.0_f32];
+    let vast = ArrayView2::from_shape((1, 1), &value).unwrap();
+    let vast = vast.broadcast((10_000_000, 50)).unwrap();
+    let params = brief().memory_limit(u64::MAX).mn_ratio(1000.0);
+    let text = params.fit(vast).unwrap_err().to_string();
+    assert!(
+        text.contains("10000000") && text.contains("32 bits"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_row_out_of_reach_is_named_by_its_own_value() {
+    for columns in [5, 120] {
+        let x = cloud(60, columns);
+        let pacmap = brief().fit(x.view()).unwrap();
+        let mut far = x.clone();
+        far[[3, 2]] = 1e20;
+        let text = pacmap.transform(far.view()).unwrap_err().to_string();
+        let named = ["1e20", "row 3", "`2`"].map(|part| text.contains(part));
+        assert_eq!(named, [true; 3], "{text}");
+    }
+}
+
+#[test]
 fn every_number_of_dims_gives_that_many_coordinates() {
     let x = cloud(60, 5);
     for dims in [1, 2, 3, 4, 5, 9, 17, 33, 64] {
@@ -253,7 +279,8 @@ fn a_saved_projection_loads_to_the_same_bits() {
             .distance(metric)
             .fit(x.view())
             .unwrap();
-        let loaded = load(&pacmap.to_bytes().unwrap(), "model.bin").unwrap();
+        let mut loaded = load(&pacmap.to_bytes().unwrap(), "model.bin").unwrap();
+        loaded.set_threads(Threads::Exactly(2));
         let shape = (loaded.method(), loaded.width(), loaded.dims());
         assert_eq!(shape, ("pacmap", columns, 3));
         let new = cloud(200, columns);

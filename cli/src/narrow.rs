@@ -1,8 +1,8 @@
-//! What is lost when f64 become f32, the type that reductions work on.
+//! What is lost when f64 and large integers become f32, the type that reductions work on.
 
 use emberlens::{Error, Result};
 
-/// Rounds the f64 of a matrix to f32 and notices what that loses.
+/// Rounds the f64, or the integers as f64, of a matrix to f32 and notices what that loses.
 ///
 /// A value beyond the range of f32 is an error; one too small for it becomes zero, which is told;
 /// and rows that f32 cannot tell apart at all are an error, since nothing is left to reduce.
@@ -70,7 +70,7 @@ impl Narrowing {
             return Err(Error::invalid(
                 "input",
                 &self.place,
-                "its rows differ as float64 and are all equal as float32, in which they are reduced",
+                "its rows differ and are all equal as float32, in which they are reduced",
                 "subtract the mean of each column and scale what is left, then save it again",
             ));
         }

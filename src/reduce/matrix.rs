@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// Rows that one task reads.
 const CHUNK: usize = 512;
 
+/// Values that are this much smaller than constant ones lose digits when scaled together with them.
+const HIDDEN: f64 = 1e-6;
+
 /// Refuses NaN and infinities, naming the first by row and column.
 pub(super) fn check_finite(x: ArrayView2<'_, f32>, what: &str, hint: &str) -> Result<()> {
     if largest_magnitude(x).is_finite() {
@@ -47,6 +50,38 @@ pub(super) fn largest_magnitude(x: ArrayView2<'_, f32>) -> f32 {
     f32::from_bits(bits as u32).min(f32::INFINITY)
 }
 
+/// The largest distance of a value from its column's mean, 0 of no values.
+///
+/// What remains to be computed with once rows are centred: a constant column of any size adds nothing.
+pub(super) fn largest_deviation(x: ArrayView2<'_, f32>, mean: &[f64]) -> f64 {
+    let of_chunk = |rows: ArrayView2<'_, f32>| {
+        let mut largest = 0.0_f64;
+        for row in rows.outer_iter() {
+            for_each_value(row, |column, value| {
+                largest = largest.max((f64::from(value) - mean[column]).abs());
+            });
+        }
+        largest
+    };
+    let chunks: Vec<ArrayView2<'_, f32>> = x.axis_chunks_iter(Axis(0), CHUNK).collect();
+    let largest = chunks.into_par_iter().map(of_chunk);
+    largest.reduce(|| 0.0, f64::max)
+}
+
+/// What to take off every row before it is scaled, and the largest magnitude of what is left.
+///
+/// Nothing is taken off unless constants hide the rest: then scaling by a power of two changes no digit.
+pub(super) fn frame(x: ArrayView2<'_, f32>) -> (Vec<f64>, f64) {
+    let peak = f64::from(largest_magnitude(x));
+    let mean = mean(x);
+    let spread = largest_deviation(x, &mean);
+    if spread < peak * HIDDEN {
+        (mean, spread)
+    } else {
+        (vec![0.0; x.ncols()], peak)
+    }
+}
+
 /// Calls `work` with the columns and values of a row in ascending order, without the cost of an
 /// iterator over strides where the values lie side by side.
 #[inline(always)]
@@ -64,9 +99,9 @@ pub(super) fn for_each_value(row: ArrayView1<'_, f32>, mut work: impl FnMut(usiz
 }
 
 /// The power of two that brings values of that magnitude below 1; 1 for zero.
-pub(super) fn scale_to_one(magnitude: f32) -> f64 {
+pub(super) fn scale_to_one(magnitude: f64) -> f64 {
     if magnitude > 0.0 {
-        2_f64.powi(-(f64::from(magnitude).log2().floor() as i32) - 1)
+        2_f64.powi(-(magnitude.log2().floor() as i32) - 1)
     } else {
         1.0
     }
@@ -182,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_column_of_any_size_does_not_deviate() {
+        let x = Array2::from_shape_fn((1237, 2), |(i, j)| match j {
+            0 => f32::MIN,
+            _ => (i % 2) as f32,
+        });
+        let mean = mean(x.view());
+        // 618 of 1237 values are 1, the others 0.
+        assert_eq!(largest_deviation(x.view(), &mean), 1.0 - mean[1]);
+        let none = x.slice_axis(Axis(0), ndarray::Slice::from(..0));
+        assert_eq!(largest_deviation(none, &mean), 0.0);
+    }
+
+    #[test]
     fn squared_deviations_are_summed_over_all_rows() {
         let x = Array2::from_shape_fn((1237, 2), |(i, j)| ((i + j) % 2) as f32);
         let mean = mean(x.view());
@@ -195,8 +243,9 @@ mod tests {
         for (magnitude, scale) in [(0.0, 1.0), (1.0, 0.5), (3.0, 0.25), (0.3, 2.0)] {
             assert_eq!(scale_to_one(magnitude), scale);
         }
-        assert!(scale_to_one(f32::MAX) * f64::from(f32::MAX) <= 1.0);
-        assert!(scale_to_one(f32::MIN_POSITIVE) > 1e37);
+        let largest = f64::from(f32::MAX);
+        assert!(scale_to_one(largest) * largest <= 1.0);
+        assert!(scale_to_one(f64::from(f32::MIN_POSITIVE)) > 1e37);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use ndarray::{Array2, ArrayView2};
 
 use super::pieces::place_in_pieces;
+use super::threads::Threads;
 use super::watch::Watch;
 use crate::Result;
 
@@ -112,6 +113,11 @@ pub trait Projection: Debug + Send + Sync {
             self.transform(x)
         })
     }
+
+    /// Sets the threads that [`Projection::transform`] works on: one that was loaded works on all.
+    ///
+    /// Coordinates have the same bits whatever their number. A method that splits nothing ignores it.
+    fn set_threads(&mut self, _threads: Threads) {}
 
     /// The share of the fitted rows' variance on each axis, in 0..=1; `None` for methods that have
     /// no such notion.

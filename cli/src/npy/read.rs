@@ -76,6 +76,10 @@ fn read_from(
             "copy or save the file again",
         ));
     }
+    if rows.max(columns) > isize::MAX as u64 {
+        let reason = format!("an axis of {}", rows.max(columns));
+        return Err(file.malformed(reason, "the header", "save it again"));
+    }
     // Both fit: their product is at most the length of a file that exists, or one of them is zero.
     let too_large = || Error::TooLarge {
         what: format!("reading {place}"),

@@ -59,8 +59,8 @@ impl Type {
         }
     }
 
-    /// Calls `take` with every value, rounded to the nearest f32; f64 go through `narrow` with the
-    /// number of the value.
+    /// Calls `take` with every value, rounded to the nearest f32; f64 and integers of 4 bytes or more go
+    /// through `narrow` with the number of the value.
     ///
     /// # Errors
     /// Those of `narrow`.
@@ -68,26 +68,34 @@ impl Type {
         self,
         bytes: &[u8],
         mut take: impl FnMut(f32),
-        mut narrow: impl FnMut(usize, f64) -> Result<f32, E>,
+        narrow: impl FnMut(usize, f64) -> Result<f32, E>,
     ) -> Result<(), E> {
         match self.kind {
             Kind::Bool => self.each(bytes, |[byte]| take(f32::from(u8::from(byte != 0)))),
             Kind::I8 => self.each(bytes, |value| take(i8::from_le_bytes(value) as f32)),
             Kind::I16 => self.each(bytes, |value| take(i16::from_le_bytes(value) as f32)),
-            Kind::I32 => self.each(bytes, |value| take(i32::from_le_bytes(value) as f32)),
-            Kind::I64 => self.each(bytes, |value| take(i64::from_le_bytes(value) as f32)),
             Kind::U8 => self.each(bytes, |value| take(u8::from_le_bytes(value) as f32)),
             Kind::U16 => self.each(bytes, |value| take(u16::from_le_bytes(value) as f32)),
-            Kind::U32 => self.each(bytes, |value| take(u32::from_le_bytes(value) as f32)),
-            Kind::U64 => self.each(bytes, |value| take(u64::from_le_bytes(value) as f32)),
             Kind::F16 => self.each(bytes, |value| take(half(u16::from_le_bytes(value)))),
             Kind::F32 => self.each(bytes, |value| take(f32::from_le_bytes(value))),
-            Kind::F64 => {
-                for (number, value) in bytes.as_chunks::<8>().0.iter().enumerate() {
-                    let wide = f64::from_le_bytes(self.little(*value));
-                    take(narrow(number, wide)?);
-                }
-            }
+            Kind::I32 => self.narrowed(bytes, |v| i32::from_le_bytes(v).into(), take, narrow)?,
+            Kind::I64 => self.narrowed(bytes, |v| i64::from_le_bytes(v) as f64, take, narrow)?,
+            Kind::U32 => self.narrowed(bytes, |v| u32::from_le_bytes(v).into(), take, narrow)?,
+            Kind::U64 => self.narrowed(bytes, |v| u64::from_le_bytes(v) as f64, take, narrow)?,
+            Kind::F64 => self.narrowed(bytes, f64::from_le_bytes, take, narrow)?,
+        }
+        Ok(())
+    }
+
+    fn narrowed<const N: usize, E>(
+        self,
+        bytes: &[u8],
+        wide: impl Fn([u8; N]) -> f64,
+        mut take: impl FnMut(f32),
+        mut narrow: impl FnMut(usize, f64) -> Result<f32, E>,
+    ) -> Result<(), E> {
+        for (number, value) in bytes.as_chunks::<N>().0.iter().enumerate() {
+            take(narrow(number, wide(self.little(*value)))?);
         }
         Ok(())
     }

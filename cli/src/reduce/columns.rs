@@ -65,7 +65,7 @@ pub struct Gather<'a> {
     widths: Vec<usize>,
     keys: Vec<RecordBatch>,
     rows: usize,
-    /// Of the columns that hold f64.
+    /// Of the columns that hold f64 or large integers.
     narrowings: BTreeMap<usize, Narrowing>,
 }
 
@@ -179,6 +179,13 @@ impl<'a> Gather<'a> {
         if let Some(at) = (0..values.len()).find(|at| values.is_null(*at)) {
             return Err(self.value(name, at / width.max(1), "a list with a missing number"));
         }
+        let values = match values.data_type() {
+            of if is_wide_integer(of) => {
+                let wide = arrow_cast::cast(&values, &DataType::Float64);
+                wide.map_err(|error| self.failed(error))?
+            }
+            _ => values,
+        };
         let narrow = match values.as_primitive_opt::<Float64Type>() {
             Some(wide) => {
                 let (first, place) = (self.rows, format!("`{name}` of {}", self.place));
@@ -243,6 +250,11 @@ impl<'a> Gather<'a> {
 fn is_number(of: &DataType) -> bool {
     of.is_numeric() && !matches!(of, DataType::Decimal128(..) | DataType::Decimal256(..))
         || *of == DataType::Boolean
+}
+
+/// Integers that f32 may not tell apart.
+fn is_wide_integer(of: &DataType) -> bool {
+    of.is_integer() && of.primitive_width().is_some_and(|bytes| bytes >= 4)
 }
 
 fn is_vector(of: &DataType) -> bool {

@@ -16,7 +16,7 @@ use clap::Args;
 use emberlens::reduce::quality::QualityParams;
 use emberlens::reduce::{Projection, Threads, Watch, load};
 use emberlens::table::export::{check_writable, whole_file};
-use emberlens::{Error, Result};
+use emberlens::{Error, ErrorKind, Result};
 use ndarray::{Array2, ArrayView2};
 
 use self::columns::Rows;
@@ -106,9 +106,13 @@ impl Reduce {
     /// Reduces and says what was done.
     pub fn run(&self, place: &Place) -> Result<Report> {
         self.check_usage();
+        self.reduce(place).map_err(name_options)
+    }
+
+    fn reduce(&self, place: &Place) -> Result<Report> {
         let format = self.output.as_deref().map(OutFormat::of).transpose()?;
         for path in [&self.output, &self.save].into_iter().flatten() {
-            check_writable(path, existing(self.force)).map_err(name_force)?;
+            check_writable(path, existing(self.force))?;
         }
         let cancel = on_ctrl_c()?;
         let bar = Bar::new();
@@ -138,13 +142,16 @@ impl Reduce {
         if is_pca && self.metric.is_some() {
             wrong_usage("--metric is for pacmap and umap: pca keeps euclidean distances");
         }
+        let input = Some(PathBuf::from(&self.input)).filter(|path| path.is_file());
         let files = [
+            ("INPUT", &input),
             ("-o", &self.output),
             ("--save", &self.save),
             ("--with", &self.with),
         ];
+        let files = files.map(|(option, path)| (option, path.as_deref().map(spelled_out)));
         for (place, (option, file)) in files.iter().enumerate() {
-            let same = |other: &&(&str, &Option<_>)| file.is_some() && other.1 == *file;
+            let same = |other: &&(&str, Option<_>)| file.is_some() && other.1 == *file;
             if let Some((other, _)) = files[..place].iter().find(same) {
                 wrong_usage(&format!("{other} and {option} name one file"));
             }
@@ -169,7 +176,7 @@ impl Reduce {
         format: Option<OutFormat>,
         watcher: &Watcher<'_>,
     ) -> Result<Report> {
-        if self.output.is_none() && self.save.is_none() && !self.quality {
+        if !self.keeps() && !self.quality {
             wrong_usage("nothing would be kept: say where with -o FILE, or --save MODEL");
         }
         if self.stream.is_some() {
@@ -198,10 +205,13 @@ impl Reduce {
         watcher.check("the reduction")?;
         if let (Some(path), Some(format)) = (&self.output, format) {
             let existing = existing(self.force);
-            outcome::write(path, format, &keys, coordinates.view(), existing)
-                .map_err(name_force)?;
+            outcome::write(path, format, &keys, coordinates.view(), existing)?;
             outcome.output = Some(path.clone());
             outcome.seconds.push(("write", clock.lap()));
+        }
+        if self.quality {
+            self.measure(matrix.view(), coordinates.view(), watcher, &mut outcome)?;
+            outcome.seconds.push(("measure", clock.lap()));
         }
         Ok(outcome.report())
     }
@@ -215,7 +225,7 @@ impl Reduce {
     ) -> Result<Array2<f32>> {
         let (model, coordinates) = match &self.with {
             Some(path) => {
-                let model = read_model(path)?;
+                let model = read_model(path, self.threads())?;
                 let coordinates = watcher.place(x, model.as_ref())?;
                 (model, coordinates)
             }
@@ -223,9 +233,6 @@ impl Reduce {
         };
         outcome.projection(model.as_ref());
         self.keep(model.as_ref(), outcome)?;
-        if self.quality {
-            self.measure(x, coordinates.view(), watcher, outcome)?;
-        }
         Ok(coordinates)
     }
 
@@ -252,7 +259,16 @@ impl Reduce {
             .progress(watcher.progress)
             .cancel(watcher.cancel);
         let params = QualityParams::new().seed(self.seed).threads(self.threads());
-        let quality = params.measure_watched(x, y, None, &watch)?;
+        let quality = match params.measure_watched(x, y, None, &watch) {
+            Ok(quality) => quality,
+            // What was asked for beside it is done.
+            Err(error) if error.kind() != ErrorKind::Interrupted && self.keeps() => {
+                let note = format!("the quality was not measured: {}", error.chain());
+                outcome.notes.push(note);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         outcome.quality = vec![
             ("trustworthiness", quality.trustworthiness),
             ("neighbor_recall", quality.neighbor_recall),
@@ -268,8 +284,7 @@ impl Reduce {
             return Ok(());
         };
         let bytes = projection.to_bytes()?;
-        whole_file(path, existing(self.force), |file| file.write_all(&bytes))
-            .map_err(name_force)?;
+        whole_file(path, existing(self.force), |file| file.write_all(&bytes))?;
         outcome.model = Some(path.clone());
         Ok(())
     }
@@ -285,6 +300,11 @@ impl Reduce {
         }
     }
 
+    /// Whether a file is written.
+    fn keeps(&self) -> bool {
+        self.output.is_some() || self.save.is_some()
+    }
+
     fn threads(&self) -> Threads {
         self.threads.map_or(Threads::All, Threads::Exactly)
     }
@@ -297,12 +317,46 @@ impl Reduce {
     }
 }
 
+/// The path as every spelling of it has it, whether or not there is a file.
+fn spelled_out(path: &Path) -> PathBuf {
+    if let Ok(known) = path.canonicalize() {
+        return known;
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Says it in the words of the command line.
+fn name_options(error: Error) -> Error {
+    match error {
+        Error::TooLarge {
+            what,
+            needed,
+            limit,
+            hint,
+        } if hint.contains("memory_limit") => Error::TooLarge {
+            what,
+            needed,
+            limit,
+            hint: "learn from fewer rows with --fit-sample, or look at fewer --neighbors".into(),
+        },
+        Error::AlreadyExists { what: "file", .. } => name_force(error),
+        other => other,
+    }
+}
+
 /// Reads a model that `--save`, or a run, kept.
-fn read_model(path: &Path) -> Result<Box<dyn Projection>> {
+fn read_model(path: &Path, threads: Threads) -> Result<Box<dyn Projection>> {
     let place = path.to_string_lossy();
     let bytes =
         fs::read(path).map_err(|error| Error::storage("reading the model", &*place, error))?;
-    load(&bytes, &place)
+    let mut model = load(&bytes, &place)?;
+    model.set_threads(threads);
+    Ok(model)
 }
 
 /// Seconds since the last look.

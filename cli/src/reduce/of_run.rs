@@ -10,7 +10,7 @@ use super::outcome::{self, OutFormat, Outcome};
 use super::place::Watcher;
 use super::source::{self, Learnt, finite, finite_of_pass};
 use super::{COLUMN, Clock, Reduce, read_model};
-use crate::output::{existing, name_force};
+use crate::output::existing;
 use crate::print::Report;
 
 impl Reduce {
@@ -100,7 +100,7 @@ impl Reduce {
             reduction = reduction.fit_sample(rows);
         }
         match &self.with {
-            Some(path) => reduction.apply(read_model(path)?.as_ref()),
+            Some(path) => reduction.apply(read_model(path, self.threads())?.as_ref()),
             None => reduction.reduce(&self.settings().reducer()),
         }
     }
@@ -143,7 +143,7 @@ impl Reduce {
         let column = reader.embedding_column(column, self.stream.as_deref())?;
         let column = column.cancel(watcher.cancel);
         let (model, learnt) = match &self.with {
-            Some(path) => (read_model(path)?, None),
+            Some(path) => (read_model(path, self.threads())?, None),
             None => {
                 let sample = self.fit_sample.map(|rows| (rows, self.seed));
                 let rows = column.rows_to_fit(FitOn::Latest, sample)?;
@@ -157,21 +157,22 @@ impl Reduce {
         let placed = source::place(&column, model.as_ref(), learnt.as_ref(), &watcher.quiet())?;
         outcome.shape = (placed.coordinates.nrows(), model.width());
         outcome.projection(model.as_ref());
+        outcome.seconds.push(("reduce", clock.lap()));
+        watcher.check("the reduction")?;
+        let existing = existing(self.force);
+        let coordinates = placed.coordinates.view();
+        outcome::write(path, format, &placed.keys, coordinates, existing)?;
+        self.keep(model.as_ref(), &mut outcome)?;
+        outcome.output = Some(path.to_owned());
+        outcome.seconds.push(("write", clock.lap()));
         if self.quality {
             let learnt = learnt.as_ref().map(|learnt| &*learnt.rows.pass.pass_id);
             if let Some(pass) = pass_to_measure(reader, column.stream(), learnt) {
                 let (x, y) = (finite_of_pass(&column, &pass)?, placed.of_pass(&pass)?);
                 self.measure(x.view(), y.view(), watcher, &mut outcome)?;
+                outcome.seconds.push(("measure", clock.lap()));
             }
         }
-        outcome.seconds.push(("reduce", clock.lap()));
-        watcher.check("the reduction")?;
-        let existing = existing(self.force);
-        let coordinates = placed.coordinates.view();
-        outcome::write(path, format, &placed.keys, coordinates, existing).map_err(name_force)?;
-        self.keep(model.as_ref(), &mut outcome)?;
-        outcome.output = Some(path.to_owned());
-        outcome.seconds.push(("write", clock.lap()));
         Ok(outcome.report())
     }
 }

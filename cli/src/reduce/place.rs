@@ -1,9 +1,8 @@
 //! Coordinates of all rows of a matrix: fitted on all or on a sample, or placed by a projection.
 
-use emberlens::CancelFlag;
-use emberlens::Result;
 use emberlens::collect::Progress;
 use emberlens::reduce::{Projection, Reducer, Watch, scramble};
+use emberlens::{CancelFlag, Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::method::{AnyReducer, Fitted};
@@ -40,11 +39,15 @@ impl Watcher<'_> {
             return Ok((fitted, coordinates, x.nrows()));
         };
         let sample = sample(x.nrows(), bound, seed);
-        let (fitted, of_sample) = reducer.fit_watched(x.select(Axis(0), &sample).view(), &watch)?;
+        let (fitted, of_sample) = reducer
+            .fit_watched(x.select(Axis(0), &sample).view(), &watch)
+            .map_err(|error| row_among_all(error, &sample))?;
         let is_fitted = |row: &usize| sample.binary_search(row).is_ok();
         let others: Vec<usize> = (0..x.nrows()).filter(|row| !is_fitted(row)).collect();
         let mut coordinates = Array2::zeros((x.nrows(), fitted.dims()));
-        let placed = fitted.transform_watched(x.select(Axis(0), &others).view(), &watch)?;
+        let placed = fitted
+            .transform_watched(x.select(Axis(0), &others).view(), &watch)
+            .map_err(|error| row_among_all(error, &others))?;
         let fitted_rows = sample.iter().zip(of_sample.outer_iter());
         for (&row, place) in fitted_rows.chain(others.iter().zip(placed.outer_iter())) {
             coordinates.row_mut(row).assign(&place);
@@ -57,6 +60,19 @@ impl Watcher<'_> {
         let watch = Watch::default().progress(self.progress).cancel(self.cancel);
         by.transform_watched(x, &watch)
     }
+}
+
+/// The error with the row's number among all rows, of which `rows` were taken.
+fn row_among_all(mut error: Error, rows: &[usize]) -> Error {
+    match &mut error {
+        Error::NonFinite { row, .. } => *row = rows.get(*row).copied().unwrap_or(*row),
+        Error::Value { row, .. } => {
+            let of_all = usize::try_from(*row).ok().and_then(|row| rows.get(row));
+            *row = of_all.map_or(*row, |row| *row as u64);
+        }
+        _ => {}
+    }
+    error
 }
 
 /// `count` of the numbers below `rows`, ascending; the same for the same seed.

@@ -237,6 +237,59 @@ fn a_sample_is_fitted_and_the_others_are_placed() {
 }
 
 #[test]
+fn a_bad_row_has_its_own_number_when_a_sample_is_fitted() {
+    let example = Example::new();
+    let input = path(&example, "nan.npy");
+    for bad in 0..12 {
+        let mut x = matrix();
+        x[[bad, 1]] = f32::NAN;
+        let bytes: Vec<u8> = x.iter().flat_map(|value| value.to_le_bytes()).collect();
+        npy(input.as_ref(), "<f4", false, [12, 5], &bytes);
+        let model = path(&example, "m.bin");
+        let call = [
+            "reduce",
+            &input,
+            "--method",
+            "pca",
+            "--fit-sample",
+            "6",
+            "--save",
+            &model,
+        ];
+        let text = crate::example::stderr(&example.emberlens(&call));
+        assert!(text.contains(&format!("row {bad}, column 1")), "{text}");
+    }
+}
+
+#[test]
+fn integers_that_float32_cannot_tell_apart_are_told() {
+    let example = Example::new();
+    let input = path(&example, "i.npy");
+    let bytes: Vec<u8> = (0..60_i64)
+        .flat_map(|k| (10_i64.pow(15) + k).to_le_bytes())
+        .collect();
+    npy(input.as_ref(), "<i8", false, [12, 5], &bytes);
+    let ids: Vec<i64> = (0..12).map(|k| 10_i64.pow(15) + k).collect();
+    let table = path(&example, "i.parquet");
+    let batch = Columns::new().with("a", ids).into_batch("test").unwrap();
+    let (format, schema) = (Format::Parquet, batch.schema());
+    to_file(
+        table.as_ref(),
+        format,
+        &schema,
+        [Ok(batch)],
+        Existing::Refuse,
+    )
+    .unwrap();
+    let measure = ["--quality", "--method", "pca", "--dims", "1"];
+    for input in [&[input.as_str()][..], &[&table, "--column", "a"]] {
+        let call = [&["reduce"], input, &measure].concat();
+        let text = crate::example::stderr(&example.emberlens(&call));
+        assert!(text.contains("all equal as float32"), "{text}");
+    }
+}
+
+#[test]
 fn integers_are_reduced_as_the_same_numbers_in_floats_are() {
     let example = Example::new();
     let [floats, integers, one, other] =

@@ -47,6 +47,47 @@ fn a_failure_leaves_nothing_behind() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
+#[test]
+fn a_measure_that_fails_takes_no_result_with_it() {
+    let example = Example::new();
+    let [input, out, model] = ["two.npy", "xy.npy", "m.bin"].map(|name| example.root().join(name));
+    let values = [0.0_f32, 1.0, 2.0, 3.0].map(f32::to_le_bytes).concat();
+    npy(&input, "<f4", false, [2, 2], &values);
+    let [input, out, model] = [input, out, model].map(|path| path.display().to_string());
+    let measure = ["reduce", &input, "--method", "pca", "--quality"];
+    let kept = [&measure[..], &["-o", &out, "--save", &model, "--json"]].concat();
+    let output = example.emberlens(&kept);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the quality was not measured"));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["quality"].is_null());
+    assert!(fs::exists(&out).unwrap() && fs::exists(&model).unwrap());
+    // Nothing else was asked for.
+    let output = example.emberlens(&measure);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("2 x 2"), "{}", stderr(&output));
+}
+
+#[test]
+fn one_file_is_not_written_twice_whatever_its_spelling() {
+    let example = Example::new();
+    let input = matrix_file(&example);
+    fs::create_dir(example.root().join("o")).unwrap();
+    let [plain, dotted] = ["o/m.npy", "o/../o/./m.npy"].map(|name| example.root().join(name));
+    let [plain, dotted] = [plain, dotted].map(|path| path.display().to_string());
+    for call in [
+        ["-o", &plain, "--save", &dotted, "--force"],
+        ["-o", &input, "--save", &dotted, "--force"],
+    ] {
+        let call = [&["reduce", &input, "--method", "pca"][..], &call].concat();
+        let output = example.emberlens(&call);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("name one file"));
+    }
+    assert!(!fs::exists(&plain).unwrap());
+    assert!(fs::read(&input).unwrap().starts_with(b"\x93NUMPY"));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_with_130_and_leaves_nothing_behind() {

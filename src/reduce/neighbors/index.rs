@@ -14,6 +14,10 @@ use crate::reduce::Watch;
 /// The share of all rows beyond which comparing with all of them is cheaper.
 const WORTHWHILE: f64 = 0.4;
 
+/// Rows that a query is compared with at most, unless all are asked for: the cost of a search then
+/// grows as the rows do. Rows without any structure have found fewer neighbours by then than asked for.
+const MOST_COMPARED: f64 = 65_536.0;
+
 /// Rows that are searched for the neighbours of others, prepared once.
 ///
 /// ```
@@ -49,10 +53,14 @@ impl<'a> NeighborIndex<'a> {
                     lists.set_probes(probes, watch)?;
                     None
                 }
-                None => Some(Aim {
-                    recall: search.recall,
-                    candidates: WORTHWHILE * rows.count() as f64,
-                }),
+                None => {
+                    let worthwhile = WORTHWHILE * rows.count() as f64;
+                    Some(Aim {
+                        recall: search.recall,
+                        candidates: worthwhile.min(MOST_COMPARED),
+                        or_less: worthwhile > MOST_COMPARED,
+                    })
+                }
             };
             if lists.tune(&rows, &panels, k, aim, search.seed, watch)? {
                 return Ok(Self {

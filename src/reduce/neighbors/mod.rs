@@ -21,4 +21,5 @@ pub(super) use cells::strata;
 pub use graph::Neighbors;
 pub use index::NeighborIndex;
 pub(super) use measure::distances_to_all;
+pub(super) use rows::FARTHEST;
 pub use search::{Metric, NeighborMethod, NeighborSearch};

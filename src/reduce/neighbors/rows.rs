@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use ndarray::ArrayView2;
 
 use super::Metric;
+use crate::reduce::matrix;
 use crate::{Error, Result};
 
 /// Magnitudes whose squares and sums neither overflow nor vanish.
 const SAFE: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
 
 /// How far beyond the rows searched a query may lie, in their units once scaled.
-const FARTHEST: f32 = 1e15;
+pub(in crate::reduce) const FARTHEST: f32 = 1e15;
 
 /// Rows that the centre is the mean of, evenly spaced.
 const CENTRE_SAMPLE: usize = 4096;
@@ -27,6 +28,8 @@ pub(super) struct Rows<'a> {
     width: usize,
     metric: Metric,
     centre: Cow<'a, [f32]>,
+    /// What was taken off every row before `scale` was applied; empty where nothing was.
+    shift: Cow<'a, [f64]>,
     scale: f32,
 }
 
@@ -42,16 +45,18 @@ impl<'a> Rows<'a> {
             width,
             metric,
             centre: Cow::Owned(vec![0.0; width]),
+            shift: Cow::default(),
             scale: 1.0,
         };
         match metric {
             Metric::Cosine => rows.normalise(),
+            Metric::Euclidean if peak == 0.0 || SAFE.contains(&peak) => {
+                rows.centre = Cow::Owned(rows.mean());
+            }
             Metric::Euclidean => {
-                rows.rescale(if peak == 0.0 || SAFE.contains(&peak) {
-                    1.0
-                } else {
-                    power_of_two(-exponent(peak))
-                });
+                let (shift, size) = matrix::frame(x);
+                rows.bring_near(&shift, power_of_two(-exponent(size)));
+                rows.shift = Cow::Owned(shift);
                 rows.centre = Cow::Owned(rows.mean());
             }
         }
@@ -77,12 +82,15 @@ impl<'a> Rows<'a> {
             width,
             metric: self.metric,
             centre: Cow::Borrowed(&self.centre),
+            shift: Cow::Borrowed(&self.shift),
             scale: 1.0,
         };
         match self.metric {
             Metric::Cosine => rows.normalise(),
             Metric::Euclidean => {
-                rows.rescale(self.scale);
+                if !self.shift.is_empty() {
+                    rows.bring_near(&self.shift, self.scale);
+                }
                 rows.check_near(x)?;
             }
         }
@@ -99,7 +107,7 @@ impl<'a> Rows<'a> {
         Err(Error::Value {
             column: column.to_string(),
             row: row as u64,
-            found: x[[row, column]].to_string(),
+            found: format!("{:e}", x[[row, column]]),
             expected: "a value in the range of the rows searched".into(),
             hint: "leave the row out, or scale it as those rows are scaled".into(),
         })
@@ -113,6 +121,7 @@ impl<'a> Rows<'a> {
             width,
             metric: Metric::Euclidean,
             centre: Cow::Owned(vec![0.0; width]),
+            shift: Cow::default(),
             scale: 1.0,
         }
     }
@@ -127,6 +136,7 @@ impl<'a> Rows<'a> {
         Rows {
             values: Cow::Owned(self.values.into_owned()),
             centre: Cow::Owned(self.centre.into_owned()),
+            shift: Cow::Owned(self.shift.into_owned()),
             ..self
         }
     }
@@ -211,11 +221,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn rescale(&mut self, scale: f32) {
+    fn bring_near(&mut self, shift: &[f64], scale: f32) {
         self.scale = scale;
-        if scale != 1.0 {
-            for value in self.values.to_mut() {
-                *value *= scale;
+        for row in self.values.to_mut().chunks_exact_mut(shift.len().max(1)) {
+            for (value, shift) in row.iter_mut().zip(shift) {
+                *value = ((f64::from(*value) - shift) * f64::from(scale)) as f32;
             }
         }
     }
@@ -266,9 +276,12 @@ fn peak(values: &[f32], width: usize, what: &str) -> Result<f32> {
     })
 }
 
-/// The power of two at or below a positive number.
-fn exponent(value: f32) -> i32 {
-    f64::from(value).log2().floor() as i32
+/// The power of two at or below a positive number; 0 for 0.
+fn exponent(value: f64) -> i32 {
+    match value > 0.0 {
+        true => value.log2().floor() as i32,
+        false => 0,
+    }
 }
 
 fn power_of_two(exponent: i32) -> f32 {

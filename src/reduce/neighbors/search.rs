@@ -37,7 +37,8 @@ pub enum Metric {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NeighborMethod {
-    /// Exact where that is quick, inverted lists beyond.
+    /// Exact where that is quick, inverted lists beyond. No row is compared with more than 65,536
+    /// others: rows without structure then have a lower recall than was asked for.
     #[default]
     Auto,
     /// All pairs are compared.

@@ -14,7 +14,7 @@ use super::params::{Init, PacmapParams, PacmapValidParams};
 use super::schedule::Schedule;
 use super::space::{COLUMNS, Space};
 use super::{DURING, METHOD, pairs, start};
-use crate::reduce::{NeighborSearch, Reducer, Watch, input, matrix};
+use crate::reduce::{Metric, NeighborSearch, Reducer, Watch, input, matrix};
 use crate::{Error, Result};
 
 /// Up to this many rows nearly all neighbours are found: there it costs little.
@@ -42,9 +42,7 @@ impl Reducer for PacmapValidParams {
         check_memory(params, rows, x.ncols(), counts)?;
         matrix::check_finite(x, "the matrix to fit", "leave the row out before reducing")?;
 
-        let (space, reduced) = params
-            .threads
-            .run(|| Space::learn(x, params.metric, params.apply_pca, params.seed, watch))??;
+        let (space, reduced) = params.threads.run(|| Space::learn(x, params, watch))??;
         let alike = matrix::largest_magnitude(reduced.view()) == 0.0;
         let coordinates = if alike {
             match &params.init {
@@ -218,18 +216,32 @@ fn check_memory(params: &PacmapParams, rows: usize, width: usize, counts: Counts
         } else {
             0
         },
+        match params.metric {
+            // The rows brought to length 1.
+            Metric::Cosine => matrix::bytes(rows, width, 4),
+            Metric::Euclidean => 0,
+        },
     ];
     let needed = needed.into_iter().fold(0_u64, u64::saturating_add);
     // Pair lists count entries, and entries name rows, in 32 bits.
-    let entries = (rows as u64).saturating_mul(2 * counts.near.max(counts.far) as u64 + 8);
+    let most = counts.near.max(counts.mid).max(counts.far) as u64;
+    let entries = (rows as u64).saturating_mul(most.saturating_mul(2).saturating_add(8));
     let limit = params.memory_limit;
-    if needed > limit || entries > u64::from(u32::MAX) {
+    if needed > limit {
         return Err(Error::TooLarge {
             what: format!("PaCMAP of {rows} x {width} values"),
             needed,
             limit,
             hint: "fit on fewer rows and transform the rest, or raise `memory_limit`".into(),
         });
+    }
+    if entries > u64::from(u32::MAX) {
+        return Err(Error::invalid(
+            "rows",
+            rows,
+            format!("{most} partners of a kind for each make {entries} pairs, beyond 32 bits"),
+            "fit on fewer rows and transform the rest, or ask for fewer partners",
+        ));
     }
     Ok(())
 }

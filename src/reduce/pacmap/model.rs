@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::space::Space;
 use super::{METHOD, place};
-use crate::Result;
+use crate::reduce::neighbors::FARTHEST;
 use crate::reduce::pieces::place_in_pieces;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
 use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, Watch, matrix};
+use crate::{Error, Result};
 
 /// Neighbours that tell how far apart neighbours typically are.
 const TYPICAL: usize = 6;
@@ -143,12 +144,32 @@ impl Pacmap {
     fn place(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Array2<f32>> {
         let queries = self.space.place(x)?;
         let hint = "scale the embeddings down: they exceed those fitted beyond the range of f32";
-        matrix::check_finite(queries.view(), "the reduced matrix to transform", hint)?;
+        self.check_near(x, queries.view())?;
         let neighbors = self.index(watch)?.query_here(queries.view(), watch)?;
         let (near, fitted) = (self.near, self.coordinates.view());
         let places = place::place(&neighbors, near, fitted, x.nrows())?;
         matrix::check_finite(places.view(), "the result of PaCMAP", hint)?;
         Ok(places)
+    }
+
+    /// Refuses a row so far off that its distances overflow, by its own values: those of the space
+    /// that is searched are not the caller's.
+    fn check_near(&self, x: ArrayView2<'_, f32>, queries: ArrayView2<'_, f32>) -> Result<()> {
+        let far = |value: &f32| !value.is_finite() || value.abs() > FARTHEST;
+        let Some(row) = queries.outer_iter().position(|row| row.iter().any(far)) else {
+            return Ok(());
+        };
+        let off = |column: usize| (f64::from(x[[row, column]]) - self.space.mean[column]).abs();
+        let columns = 0..x.ncols();
+        let column = columns.max_by(|&a, &b| off(a).total_cmp(&off(b)));
+        let column = column.unwrap_or(0);
+        Err(Error::Value {
+            column: column.to_string(),
+            row: row as u64,
+            found: format!("{:e}", x[[row, column]]),
+            expected: "a value in the range of the rows that were fitted".into(),
+            hint: "leave the row out, or scale it as those rows are scaled".into(),
+        })
     }
 
     /// The reduced rows made ready for queries. Two first calls at once make the same one.
@@ -186,6 +207,10 @@ impl Projection for Pacmap {
         let sides = (self.width(), self.dims());
         self.threads
             .run(|| place_in_pieces(x, sides, watch, |x, watch| self.place(x, watch)))?
+    }
+
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use super::params::PacmapParams;
 use crate::Result;
 use crate::reduce::pca::{Linear, Pca, centre_rows};
 use crate::reduce::{Metric, Params, Watch, matrix};
@@ -25,11 +26,10 @@ impl Space {
     /// Learns the space of finite rows and places them in it.
     pub(super) fn learn(
         x: ArrayView2<'_, f32>,
-        metric: Metric,
-        apply_pca: bool,
-        seed: u64,
+        params: &PacmapParams,
         watch: &Watch<'_>,
     ) -> Result<(Self, Array2<f32>)> {
+        let metric = params.metric;
         let unit = unit_rows(x, metric)?;
         let x = unit.as_ref().map_or(x, |unit| unit.view());
         let mut space = Self {
@@ -38,27 +38,28 @@ impl Space {
             components: Vec::new(),
             scale: 1.0,
         };
-        if apply_pca && x.ncols() > COLUMNS {
-            let params = Pca::params()
+        if params.apply_pca && x.ncols() > COLUMNS {
+            let pca = Pca::params()
                 .dims(COLUMNS)
-                .seed(seed)
-                .memory_limit(u64::MAX);
-            let pca = params.check()?.fit_here(x, watch)?;
+                .seed(params.seed)
+                .memory_limit(params.memory_limit);
+            let pca = pca.check()?.fit_here(x, watch)?;
             space.mean = pca.mean().to_vec();
             space.components = pca.components().to_vec();
         } else {
             space.mean = matrix::mean(x);
         }
-        space.scale = matrix::scale_to_one(matrix::largest_magnitude(x));
+        let deviation = matrix::largest_deviation(x, &space.mean);
+        space.scale = matrix::scale_to_one(deviation);
         let placed = space.place_unit(x)?;
         let spread = matrix::largest_magnitude(placed.view());
         // Rows of one direction differ by the rounding of their lengths.
         let noise = if metric == Metric::Cosine { 1e-6 } else { 0.0 };
-        if spread <= noise {
+        if deviation <= noise || spread == 0.0 {
             let rows = matrix::zeros(placed.nrows(), placed.ncols(), "the reduced rows")?;
             return Ok((space, rows));
         }
-        let further = matrix::scale_to_one(spread);
+        let further = matrix::scale_to_one(f64::from(spread));
         space.scale *= further;
         Ok((space.clone(), placed * further as f32))
     }

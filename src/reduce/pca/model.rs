@@ -46,6 +46,8 @@ pub struct Pca {
     components: Vec<Vec<f64>>,
     variance: Vec<f64>,
     ratio: Vec<f64>,
+    /// Those of a transform; a fit has its own.
+    threads: Threads,
 }
 
 /// Parameters of [`Pca`]: 2 dims, [`PcaSolver::Auto`], seed 0, all threads and 4 GiB of working
@@ -122,6 +124,7 @@ impl Pca {
             components: components.chunks(width).map(<[f64]>::to_vec).collect(),
             variance: saved.take("explained_variance", &[dims], place)?,
             ratio: saved.take("explained_variance_ratio", &[dims], place)?,
+            threads: Threads::All,
         })
     }
 }
@@ -226,13 +229,14 @@ impl PcaValidParams {
         matrix::check_finite(x, "the matrix to fit", "leave the row out before reducing")?;
 
         let mean = matrix::mean(x);
-        let scale = matrix::scale_to_one(matrix::largest_magnitude(x));
+        let scale = matrix::scale_to_one(matrix::largest_deviation(x, &mean));
         let spectrum = plan.solve(x, &mean, scale, dims, self.0.seed, watch)?;
         let mut pca = Pca {
             mean,
             components: vec![vec![0.0; width]; dims],
             variance: vec![0.0; dims],
             ratio: vec![0.0; dims],
+            threads: Threads::All,
         };
         let divisor = rows.saturating_sub(1).max(1) as f64;
         for (axis, (value, component)) in spectrum.pairs.into_iter().enumerate() {
@@ -259,7 +263,12 @@ impl Projection for Pca {
 
     fn transform(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         input::check_placeable(x, self.width())?;
-        let coordinates = Linear::<f64>::new(&self.mean, &self.components, 1.0).place(x)?;
+        let place = || Linear::<f64>::new(&self.mean, &self.components, 1.0).place(x);
+        let coordinates = match self.threads {
+            // The caller's: a fit calls this on its own.
+            Threads::All => place(),
+            Threads::Exactly(_) => self.threads.run(place)?,
+        }?;
         matrix::check_finite(
             coordinates.view(),
             "the result of the PCA",
@@ -270,6 +279,10 @@ impl Projection for Pca {
 
     fn explained_variance_ratio(&self) -> Option<&[f64]> {
         Some(&self.ratio)
+    }
+
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

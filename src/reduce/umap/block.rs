@@ -88,8 +88,10 @@ impl Block {
         }
     }
 
-    /// Moves the points by the counterparts of the pulls that reached them in an epoch.
-    pub(super) fn answer(&mut self, points: &Points, epoch: usize, moves: &[f32]) {
+    /// Moves the points by the counterparts of the pulls that reached them in an epoch, by `limit`
+    /// along each axis at most: pulls that are applied together do not become weaker as the point comes
+    /// near, and those of thousands would throw it far beyond.
+    pub(super) fn answer(&mut self, points: &Points, epoch: usize, limit: f32, moves: &[f32]) {
         let stride = points.stride();
         let arriving = &self.arriving[epoch % WINDOW];
         let mut ends = self.ends[epoch % WINDOW].iter();
@@ -103,12 +105,13 @@ impl Block {
             for (lane, &end) in (0..group.count).zip(&mut ends) {
                 let slots = &arriving[begin..end as usize];
                 match dims {
-                    2 => subtract::<2>(&mut group.moved, lane, slots, moves),
-                    3 => subtract::<3>(&mut group.moved, lane, slots, moves),
+                    2 => subtract::<2>(&mut group.moved, lane, slots, limit, moves),
+                    3 => subtract::<3>(&mut group.moved, lane, slots, limit, moves),
                     _ => {
                         for (dim, moved) in group.moved.iter_mut().enumerate() {
                             let step = |&slot: &u32| moves[slot as usize * dims + dim];
-                            moved[lane] -= slots.iter().map(step).sum::<f32>();
+                            let sum = slots.iter().map(step).sum::<f32>();
+                            moved[lane] -= sum.clamp(-limit, limit);
                         }
                     }
                 }
@@ -118,9 +121,15 @@ impl Block {
     }
 }
 
-/// Takes the moves in `slots` from the place of one point.
+/// Takes the moves in `slots` from the place of one point, up to `limit`.
 #[inline(always)]
-fn subtract<const D: usize>(places: &mut [Lanes], lane: usize, slots: &[u32], moves: &[f32]) {
+fn subtract<const D: usize>(
+    places: &mut [Lanes],
+    lane: usize,
+    slots: &[u32],
+    limit: f32,
+    moves: &[f32],
+) {
     let (moves, _) = moves.as_chunks::<D>();
     let mut sum = [0.0; D];
     for &slot in slots {
@@ -129,6 +138,6 @@ fn subtract<const D: usize>(places: &mut [Lanes], lane: usize, slots: &[u32], mo
         }
     }
     for (place, sum) in places.iter_mut().zip(sum) {
-        place[lane] -= sum;
+        place[lane] -= sum.clamp(-limit, limit);
     }
 }

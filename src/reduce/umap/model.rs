@@ -16,8 +16,8 @@ use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, 
 /// A fitted UMAP layout (McInnes, Healy, Melville 2018, arXiv:1802.03426).
 ///
 /// Parameters mean what they mean in umap-learn 0.5.12: `n_neighbors` counts the row itself, `a` and
-/// `b` of the curve come from `min_dist` and `spread`, new rows are optimised for 100 epochs up to
-/// 10,000 fitted rows and 30 beyond. The result depends on the seed, never on the number of threads.
+/// `b` of the curve come from `min_dist` and `spread`. New rows are optimised for 100 epochs up to
+/// 10,000 fitted rows and 30 beyond; umap-learn counts the new rows. The result depends on the seed, never on the number of threads.
 ///
 /// [`transform`](Projection::transform) begins at the mean of a row's nearest fitted rows, weighted by
 /// membership, and lets it follow them while they stay where they are. What is random in it depends
@@ -216,6 +216,10 @@ impl Projection for Umap {
         let sides = (self.width(), self.dims());
         self.threads
             .run(|| place_in_pieces(x, sides, watch, |x, watch| self.place(x, watch)))?
+    }
+
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

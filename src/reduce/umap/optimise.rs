@@ -26,6 +26,9 @@ use crate::reduce::Watch;
 /// Parts that move one after the other in an epoch.
 const PARTS: usize = 8;
 
+/// How far the counterparts of an epoch's pulls move a point along an axis, at a learning rate of 1.
+const FARTHEST_MOVE: f32 = 16.0;
+
 /// Groups of `LANES` points that one task moves.
 const BLOCK: usize = 8;
 
@@ -109,10 +112,11 @@ pub(super) fn optimise(
                     });
                 take(&mut points, blocks);
             }
+            let limit = FARTHEST_MOVE * settings.rate(number);
             parts
                 .par_iter_mut()
                 .flatten()
-                .for_each(|block| block.answer(&points, number, &moves));
+                .for_each(|block| block.answer(&points, number, limit, &moves));
             parts.iter().for_each(|blocks| take(&mut points, blocks));
             watch.update("the UMAP layout", number as u64 + 1)?;
         }

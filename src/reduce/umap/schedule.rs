@@ -16,9 +16,12 @@ const WINDOW_BITS: u32 = 4;
 /// Lines are measured in this part of the distance between two marks.
 const UNIT_BITS: u32 = 12;
 
-/// Where lines end at the latest: 65,535 samples per epoch. Edges beyond are sampled from their other
-/// ends only.
-const LONGEST: f64 = (u32::MAX - (1 << UNIT_BITS)) as f64;
+/// Samples of a row in one epoch at most. Edges beyond are sampled from their other ends only: a row
+/// that thousands of equal ones have as their neighbour would hold up all others.
+const MOST: u32 = 1 << 10;
+
+/// Where lines end at the latest.
+const LONGEST: f64 = ((MOST << (UNIT_BITS + WINDOW_BITS)) - (1 << UNIT_BITS)) as f64;
 
 /// Where edges of these rates end on their line, after 0 for its beginning.
 pub(super) fn line(rates: impl Iterator<Item = f32>) -> impl Iterator<Item = u32> {
@@ -204,6 +207,6 @@ mod tests {
     fn a_line_beyond_all_measure_ends_at_the_longest() {
         let last = line(std::iter::repeat_n(1.0, 70_000)).last().unwrap();
         assert_eq!(f64::from(last), LONGEST);
-        assert_eq!(Marks::most_before(last) / WINDOW, 65_535);
+        assert_eq!(Marks::most_before(last) / WINDOW, MOST as usize - 1);
     }
 }

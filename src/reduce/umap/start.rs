@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const SIDE: f32 = 10.0;
 
 /// Magnitudes whose components lie in the range of f32; others are scaled, which the start undoes.
-const SAFE: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
+const SAFE: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 /// The noise that sets rows apart which begin at one place.
 const NOISE: f32 = 1e-4;
@@ -102,13 +102,18 @@ pub(super) fn start(
 /// The principal components; axes beyond the width of `x` hold noise alone.
 fn principal(params: &UmapParams, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Vec<f32>> {
     let axes = params.dims.min(x.ncols());
-    let peak = matrix::largest_magnitude(x);
-    let brought_near;
-    let x = if peak == 0.0 || SAFE.contains(&peak) {
+    let (shift, size) = matrix::frame(x);
+    let mut brought_near;
+    let x = if size == 0.0 || SAFE.contains(&size) && shift.iter().all(|&shift| shift == 0.0) {
         x
     } else {
-        let scale = matrix::scale_to_one(peak);
-        brought_near = x.mapv(|value| (f64::from(value) * scale) as f32);
+        let scale = matrix::scale_to_one(size);
+        brought_near = x.to_owned();
+        for mut row in brought_near.outer_iter_mut() {
+            for (value, shift) in row.iter_mut().zip(&shift) {
+                *value = ((f64::from(*value) - shift) * scale) as f32;
+            }
+        }
         brought_near.view()
     };
     let (_, coordinates) = Pca::params()

@@ -23,6 +23,8 @@ pub(in super::super) struct Aim {
     pub(in super::super) recall: f32,
     /// Rows that a query may be compared with.
     pub(in super::super) candidates: f64,
+    /// Whether to take what these reach where that is less than the recall, rather than give up.
+    pub(in super::super) or_less: bool,
 }
 
 /// Neighbours held, and rows compared, by some cells.
@@ -37,7 +39,7 @@ impl Lists {
     /// neighbours are searched.
     ///
     /// With `aim`, the fewest probes are taken that reach its recall; `false` when that would
-    /// compare a query with more rows than `aim` allows.
+    /// compare a query with more rows than `aim` allows, and it asks for nothing less.
     pub(in super::super) fn tune(
         &mut self,
         rows: &Rows<'_>,
@@ -76,8 +78,15 @@ impl Lists {
                 .get(reached.unwrap_or(most - 1))
                 .copied()
                 .unwrap_or_default();
-            if step.compared as f64 > aim.candidates * sample.len() as f64 {
-                return Ok(false);
+            let bound = aim.candidates * sample.len() as f64;
+            if step.compared as f64 > bound {
+                let within = curve.partition_point(|step| step.compared as f64 <= bound);
+                if !aim.or_less || within == 0 {
+                    return Ok(false);
+                }
+                self.probes = within;
+                self.recall = curve.get(within - 1).map_or(0.0, |step| share(step.held));
+                return Ok(true);
             }
             if reached.is_some() || whole {
                 self.probes = reached.unwrap_or(most - 1) + 1;
@@ -132,5 +141,37 @@ impl Lists {
             }
         }
         curve
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Metric;
+    use super::super::super::tests::clouds;
+    use super::*;
+
+    /// One cloud of 20 dimensions, of which no cell holds the neighbours of its rows.
+    fn tuned(or_less: bool) -> (bool, Lists) {
+        let x = clouds(3_000, 20, 1, 3);
+        let rows = Rows::of(x.view(), Metric::Euclidean, "rows").unwrap();
+        let watch = Watch::default();
+        let mut lists = Lists::learn(&rows, 50, 7, &watch).unwrap();
+        let panels = lists.pack(&rows);
+        let aim = Aim {
+            recall: 0.99,
+            candidates: 600.0,
+            or_less,
+        };
+        let found = lists.tune(&rows, &panels, 10, Some(aim), 7, &watch);
+        (found.unwrap(), lists)
+    }
+
+    #[test]
+    fn a_recall_out_of_reach_gives_up_or_is_taken_as_far_as_it_goes() {
+        assert!(!tuned(false).0);
+        let (found, lists) = tuned(true);
+        assert!(found && lists.recall() > 0.3 && lists.recall() < 0.99);
+        // 50 cells of 60 rows: a fifth of them or so, sizes differing.
+        assert!((4..=14).contains(&lists.probes()), "{}", lists.probes());
     }
 }

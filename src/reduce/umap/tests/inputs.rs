@@ -49,6 +49,26 @@ fn rows_alike_duplicates_and_constant_columns_have_finite_places() {
 }
 
 #[test]
+fn thousands_of_equal_rows_stay_together_and_throw_no_row_far() {
+    let mut x = groups(1_000, 6);
+    x.slice_axis_mut(Axis(0), Slice::from(1_000..3_000))
+        .fill(0.0);
+    let (_, y) = Umap::params()
+        .n_epochs(100)
+        .seed(5)
+        .fit_transform(x.view())
+        .unwrap();
+    let farthest = |rows: ArrayView2<'_, f32>| {
+        let centre = rows.mean_axis(Axis(0)).unwrap();
+        let off = &rows - &centre;
+        off.iter().fold(0.0_f32, |most, off| most.max(off.abs()))
+    };
+    assert!(farthest(y.view()) < 60.0, "{}", farthest(y.view()));
+    let equal = farthest(rows(&y, 1_000..3_000));
+    assert!(equal < 20.0, "{equal}");
+}
+
+#[test]
 fn magnitudes_at_the_ends_of_f32_give_the_layout_of_the_same_rows_in_between() {
     let x = groups(20, 4);
     let x = &x / 16.0; // below 1
