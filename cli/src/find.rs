@@ -10,6 +10,17 @@ use emberlens::{Error, ErrorKind, Result};
 /// Most names that an error lists.
 const MAX_LISTED: usize = 8;
 
+/// The column of true classes, and the run's parameter with its name in the tables where it is
+/// another.
+const LABEL: &str = "label";
+const LABEL_COLUMN: &str = "collection.label_column";
+
+/// The column of the run's tables that has the true classes.
+pub fn label_column(reader: &RunReader) -> &str {
+    let named = reader.parameters().get(LABEL_COLUMN);
+    named.and_then(|name| name.as_str()).unwrap_or(LABEL)
+}
+
 /// The options that say where to look.
 #[derive(Args)]
 pub struct Place {

@@ -9,12 +9,8 @@ use emberlens::{Error, Result};
 
 use super::column::{Values, is_usable};
 use super::points::Points;
+use crate::find::label_column;
 use crate::plot::{Color, OnTop};
-
-/// The column of true classes, and the run's parameter with its name in the tables where it is
-/// another.
-const LABEL: &str = "label";
-const LABEL_COLUMN: &str = "collection.label_column";
 
 /// The column that says where a point belongs.
 const SPLIT: &str = "split";
@@ -41,9 +37,7 @@ struct Canvas {
 impl Painter<'_> {
     /// The label, else the predicted class, else the split; with its name.
     pub fn by_default(&self, notes: &mut Vec<String>) -> (Color, Option<String>) {
-        let named = self.reader.parameters().get(LABEL_COLUMN);
-        let label = named.and_then(|name| name.as_str()).unwrap_or(LABEL);
-        for column in [label, "predicted"] {
+        for column in [label_column(self.reader), "predicted"] {
             match self.find(column) {
                 Ok(Some(color)) => return (color, Some(column.to_owned())),
                 Ok(None) => {}

@@ -8,5 +8,5 @@ mod read;
 mod values;
 mod write;
 
-pub use read::{MAGIC, read};
+pub use read::{MAGIC, read, read_column};
 pub use write::write;

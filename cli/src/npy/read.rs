@@ -44,6 +44,30 @@ pub fn read(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Read> {
     read_from(&mut file, length, &path.to_string_lossy(), go_on)
 }
 
+/// Reads a file of one number per row, `[rows]` or `[rows, 1]`, as [`read`] does.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_column(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<Read> {
+    let failed = |error: io::Error| Error::storage("reading", path.to_string_lossy(), error);
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let place = path.to_string_lossy();
+    let file = &mut Source {
+        file: &mut file,
+        place: &place,
+        go_on,
+    };
+    let (header, start) = file.header()?;
+    match header.shape[..] {
+        [rows] | [rows, 1] => file.matrix(&header, (rows, 1), length, start),
+        _ => {
+            let reason = "an array of more than one number per row".to_owned();
+            Err(file.malformed(reason, "the header", "save it as one axis"))
+        }
+    }
+}
+
 fn read_from(
     file: &mut (impl io::Read + Seek),
     length: u64,
@@ -62,43 +86,7 @@ fn read_from(
             "save it as rows x columns, for example with numpy.reshape",
         ));
     };
-    let of = Type::of(&header.descr).map_err(|reason| {
-        let hint = "save it as float32: numpy.save(path, x.astype(\"float32\"))";
-        file.malformed(reason, "the header", hint)
-    })?;
-    let needed = (rows.checked_mul(columns)).and_then(|count| count.checked_mul(of.size() as u64));
-    let found = length.saturating_sub(start);
-    if needed != Some(found) {
-        let needed = needed.map_or("more than any file".to_owned(), |needed| needed.to_string());
-        return Err(file.malformed(
-            format!("{rows} x {columns} values take {needed} bytes where {found} follow"),
-            "the end of the header",
-            "copy or save the file again",
-        ));
-    }
-    if rows.max(columns) > isize::MAX as u64 {
-        let reason = format!("an axis of {}", rows.max(columns));
-        return Err(file.malformed(reason, "the header", "save it again"));
-    }
-    // Both fit: their product is at most the length of a file that exists, or one of them is zero.
-    let too_large = || Error::TooLarge {
-        what: format!("reading {place}"),
-        needed: rows.saturating_mul(columns).saturating_mul(4),
-        limit: isize::MAX as u64,
-        hint: "read fewer rows".into(),
-    };
-    let size = |axis: u64| usize::try_from(axis).map_err(|_| too_large());
-    let (rows, columns) = (size(rows)?, size(columns)?);
-    let room = Vec::<f32>::new().try_reserve_exact(rows * columns);
-    room.map_err(|_| too_large())?;
-    let mut values = vec![0.0; rows * columns]; // by the system, when a page is first written
-    let mut narrowing = Narrowing::new(place);
-    match header.is_fortran {
-        false => file.row_major(&mut values, columns, of, &mut narrowing)?,
-        true => file.column_major(&mut values, (rows, columns), (start, of), &mut narrowing)?,
-    }
-    let matrix = Array2::from_shape_vec((rows, columns), values).map_err(|_| too_large())?;
-    Ok((matrix, narrowing.finish()?))
+    file.matrix(&header, (rows, columns), length, start)
 }
 
 struct Source<'a, F> {
@@ -108,6 +96,56 @@ struct Source<'a, F> {
 }
 
 impl<F: io::Read + Seek> Source<'_, F> {
+    /// The values after the header, rounded.
+    fn matrix(
+        &mut self,
+        header: &Header,
+        (rows, columns): (u64, u64),
+        length: u64,
+        start: u64,
+    ) -> Result<Read> {
+        let place = self.place;
+        let of = Type::of(&header.descr).map_err(|reason| {
+            let hint = "save it as float32: numpy.save(path, x.astype(\"float32\"))";
+            self.malformed(reason, "the header", hint)
+        })?;
+        let needed =
+            (rows.checked_mul(columns)).and_then(|count| count.checked_mul(of.size() as u64));
+        let found = length.saturating_sub(start);
+        if needed != Some(found) {
+            let needed =
+                needed.map_or("more than any file".to_owned(), |needed| needed.to_string());
+            return Err(self.malformed(
+                format!("{rows} x {columns} values take {needed} bytes where {found} follow"),
+                "the end of the header",
+                "copy or save the file again",
+            ));
+        }
+        if rows.max(columns) > isize::MAX as u64 {
+            let reason = format!("an axis of {}", rows.max(columns));
+            return Err(self.malformed(reason, "the header", "save it again"));
+        }
+        // Both fit: their product is at most the length of a file that exists, or one of them is zero.
+        let too_large = || Error::TooLarge {
+            what: format!("reading {place}"),
+            needed: rows.saturating_mul(columns).saturating_mul(4),
+            limit: isize::MAX as u64,
+            hint: "read fewer rows".into(),
+        };
+        let size = |axis: u64| usize::try_from(axis).map_err(|_| too_large());
+        let (rows, columns) = (size(rows)?, size(columns)?);
+        let room = Vec::<f32>::new().try_reserve_exact(rows * columns);
+        room.map_err(|_| too_large())?;
+        let mut values = vec![0.0; rows * columns]; // by the system, when a page is first written
+        let mut narrowing = Narrowing::new(place);
+        match header.is_fortran {
+            false => self.row_major(&mut values, columns, of, &mut narrowing)?,
+            true => self.column_major(&mut values, (rows, columns), (start, of), &mut narrowing)?,
+        }
+        let matrix = Array2::from_shape_vec((rows, columns), values).map_err(|_| too_large())?;
+        Ok((matrix, narrowing.finish()?))
+    }
+
     /// The header and the position of the first value.
     fn header(&mut self) -> Result<(Header, u64)> {
         let mut fixed = [0; 8];

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use arrow_array::ArrayRef;
 use emberlens::run::RunReader;
 use emberlens::storage::Location;
 use emberlens::table::{DeltaTable, Snapshot};
@@ -113,14 +114,8 @@ pub fn parquet_rows(
     go_on: &dyn Fn() -> Result<()>,
 ) -> Result<Rows> {
     let place = path.to_string_lossy();
-    let failed = |error: ParquetError| Error::Import {
-        reason: format!("no readable Parquet ({error})"),
-        position: "the footer or a row group".into(),
-        hint: "write the file anew, uncompressed or with Snappy or Zstandard".into(),
-        path: place.to_string(),
-    };
-    let file = File::open(path).map_err(|error| Error::storage("reading", &*place, error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    let failed = |error: ParquetError| unreadable(path, &error);
+    let builder = parquet_builder(path)?;
     let schema = builder.schema().clone();
     let wanted = wanted(&schema, columns, &place)?;
     let roots = wanted.iter().filter_map(|name| schema.index_of(name).ok());
@@ -137,6 +132,53 @@ pub fn parquet_rows(
         gather.add(&batch.map_err(|error| failed(error.into()))?)?;
     }
     gather.finish()
+}
+
+/// Hands on one column of a Parquet file, batch by batch.
+///
+/// # Errors
+/// `MissingColumn` for a column that the file does not have; those of `take`.
+pub fn parquet_column(
+    path: &Path,
+    column: &str,
+    mut take: impl FnMut(&ArrayRef) -> Result<()>,
+) -> Result<()> {
+    let place = path.to_string_lossy();
+    let builder = parquet_builder(path)?;
+    let schema = builder.schema().clone();
+    let Ok(index) = schema.index_of(column) else {
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        return Err(Error::MissingColumn {
+            column: column.to_owned(),
+            place: place.into(),
+            available: names.collect::<Vec<_>>().join(", "),
+        });
+    };
+    let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
+    let batches = builder.with_projection(mask).build();
+    for batch in batches.map_err(|error| unreadable(path, &error))? {
+        take(
+            batch
+                .map_err(|error| unreadable(path, &error.into()))?
+                .column(0),
+        )?;
+    }
+    Ok(())
+}
+
+fn parquet_builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let opened = File::open(path);
+    let file = opened.map_err(|e| Error::storage("reading", path.to_string_lossy(), e))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &ParquetError) -> Error {
+    Error::Import {
+        reason: format!("no readable Parquet ({error})"),
+        position: "the footer or a row group".into(),
+        hint: "write the file anew, uncompressed or with Snappy or Zstandard".into(),
+        path: path.to_string_lossy().into_owned(),
+    }
 }
 
 /// The rows of a Delta table, in the order they were written.

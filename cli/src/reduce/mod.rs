@@ -2,6 +2,7 @@
 
 mod columns;
 mod input;
+mod labels;
 mod method;
 mod of_run;
 mod outcome;
@@ -89,6 +90,11 @@ pub struct Reduce {
     #[arg(long)]
     quality: bool,
 
+    /// Classes for the measures that need them: a column, or another .npy file beside a .npy matrix;
+    /// a run has them in its table
+    #[arg(long, value_name = "LABELS", requires = "quality")]
+    labels: Option<String>,
+
     /// Threads to work on [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -162,6 +168,15 @@ impl Reduce {
                 self.column.join(",")
             ));
         }
+        if let Some(labels) = self
+            .labels
+            .as_ref()
+            .filter(|labels| labels.trim().is_empty())
+        {
+            wrong_usage(&format!(
+                "--labels {labels:?}: a column or a file has a name"
+            ));
+        }
         if self.threads == Some(0) {
             wrong_usage("--threads 0: nothing works without a thread; leave it out for all cores");
         }
@@ -210,7 +225,10 @@ impl Reduce {
             outcome.seconds.push(("write", clock.lap()));
         }
         if self.quality {
-            self.measure(matrix.view(), coordinates.view(), watcher, &mut outcome)?;
+            let of_file = |named: &String| labels::of_file(input, named, &go_on);
+            let labels = self.labels.as_ref().map(of_file).transpose();
+            let (x, y) = (matrix.view(), coordinates.view());
+            self.measure((x, y), labels, watcher, &mut outcome)?;
             outcome.seconds.push(("measure", clock.lap()));
         }
         Ok(outcome.report())
@@ -250,8 +268,8 @@ impl Reduce {
 
     fn measure(
         &self,
-        x: ArrayView2<'_, f32>,
-        y: ArrayView2<'_, f32>,
+        (x, y): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
+        labels: Result<Option<Vec<i64>>>,
         watcher: &Watcher<'_>,
         outcome: &mut Outcome,
     ) -> Result<()> {
@@ -259,7 +277,9 @@ impl Reduce {
             .progress(watcher.progress)
             .cancel(watcher.cancel);
         let params = QualityParams::new().seed(self.seed).threads(self.threads());
-        let quality = match params.measure_watched(x, y, None, &watch) {
+        let measured =
+            labels.and_then(|labels| params.measure_watched(x, y, labels.as_deref(), &watch));
+        let quality = match measured {
             Ok(quality) => quality,
             // What was asked for beside it is done.
             Err(error) if error.kind() != ErrorKind::Interrupted && self.keeps() => {
@@ -274,6 +294,21 @@ impl Reduce {
             ("neighbor_recall", quality.neighbor_recall),
             ("random_triplet_accuracy", quality.random_triplet_accuracy),
         ];
+        let of_classes = [
+            (
+                "centroid_triplet_accuracy",
+                quality.centroid_triplet_accuracy,
+            ),
+            ("neighbor_accuracy", quality.neighbor_accuracy),
+            (
+                "neighbor_accuracy_of_embeddings",
+                quality.neighbor_accuracy_of_embeddings,
+            ),
+        ];
+        let known = of_classes
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        outcome.quality.extend(known);
         outcome.quality_neighbors = quality.neighbors;
         Ok(())
     }

@@ -9,7 +9,7 @@ use emberlens::{Error, Result};
 use super::outcome::{self, OutFormat, Outcome};
 use super::place::Watcher;
 use super::source::{self, Learnt, finite, finite_of_pass};
-use super::{COLUMN, Clock, Reduce, read_model};
+use super::{COLUMN, Clock, Reduce, labels, read_model};
 use crate::output::existing;
 use crate::print::Report;
 
@@ -20,6 +20,14 @@ impl Reduce {
         format: Option<OutFormat>,
         watcher: &Watcher<'_>,
     ) -> Result<Report> {
+        if let Some(labels) = &self.labels {
+            return Err(Error::invalid(
+                "--labels",
+                labels,
+                "the classes of a run are those of the table it joins",
+                "leave it out",
+            ));
+        }
         let column = match self.column.as_slice() {
             [] => COLUMN,
             [one] => one.as_str(),
@@ -118,13 +126,14 @@ impl Reduce {
         let Some(pass) = pass_to_measure(reader, &info.stream, fitted) else {
             return Ok(());
         };
-        let x = finite_of_pass(&column.cancel(watcher.cancel), &pass)?;
+        let (x, ids) = finite_of_pass(&column.cancel(watcher.cancel), &pass)?;
         let placed = reader
             .projection(&info.name)
             .split(&pass.split)
             .epoch(pass.epoch);
         let y = finite(placed.matrix()?);
-        self.measure(x.view(), y.view(), watcher, outcome)
+        let labels = labels::of_examples(reader, &pass, &ids);
+        self.measure((x.view(), y.view()), labels, watcher, outcome)
     }
 
     /// Writes coordinates with their keys to a file; the run stays as it is.
@@ -168,8 +177,9 @@ impl Reduce {
         if self.quality {
             let learnt = learnt.as_ref().map(|learnt| &*learnt.rows.pass.pass_id);
             if let Some(pass) = pass_to_measure(reader, column.stream(), learnt) {
-                let (x, y) = (finite_of_pass(&column, &pass)?, placed.of_pass(&pass)?);
-                self.measure(x.view(), y.view(), watcher, &mut outcome)?;
+                let ((x, ids), y) = (finite_of_pass(&column, &pass)?, placed.of_pass(&pass)?);
+                let labels = labels::of_examples(reader, &pass, &ids);
+                self.measure((x.view(), y.view()), labels, watcher, &mut outcome)?;
                 outcome.seconds.push(("measure", clock.lap()));
             }
         }

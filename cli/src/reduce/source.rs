@@ -112,23 +112,29 @@ impl<'a> Own<'a> {
     }
 }
 
-/// The finite rows of a pass.
-pub fn finite_of_pass(column: &EmbeddingColumn<'_>, pass: &PassRecord) -> Result<Array2<f32>> {
-    let mut pieces = Vec::new();
+/// The finite rows of a pass, and their examples.
+pub fn finite_of_pass(
+    column: &EmbeddingColumn<'_>,
+    pass: &PassRecord,
+) -> Result<(Array2<f32>, Vec<Option<i64>>)> {
+    let (mut pieces, mut ids) = (Vec::new(), Vec::new());
     for rows in column.of_pass(pass)? {
         let rows = rows?;
         let numbers = (0..rows.finite.len()).filter(|&row| rows.finite[row]);
         let numbers: Vec<usize> = numbers.collect();
         if !numbers.is_empty() {
+            let of_rows = values::<Option<i64>>(&rows.keys, "example_id")?;
+            ids.extend(numbers.iter().map(|&row| of_rows[row]));
             pieces.push(rows.embeddings.select(Axis(0), &numbers));
         }
     }
     let pieces: Vec<_> = pieces.iter().map(|piece| piece.view()).collect();
-    match pieces.is_empty() {
-        true => Ok(Array2::zeros((0, 0))),
+    let rows = match pieces.is_empty() {
+        true => Array2::zeros((0, 0)),
         false => ndarray::concatenate(Axis(0), &pieces)
-            .map_err(|error| Error::storage("joining rows", "a pass", error)),
-    }
+            .map_err(|error| Error::storage("joining rows", "a pass", error))?,
+    };
+    Ok((rows, ids))
 }
 
 impl Placed {

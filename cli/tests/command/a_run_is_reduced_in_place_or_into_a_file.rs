@@ -32,6 +32,9 @@ fn without_a_file_the_run_keeps_the_projection_and_its_status() {
         (&32.into(), &12.into())
     );
     assert!(report["quality"]["trustworthiness"].as_f64().unwrap() > 0.5);
+    // The table's labels are those of the two groups: most of a row's five neighbours have its own.
+    let of_embeddings = &report["quality"]["neighbor_accuracy_of_embeddings"];
+    assert_eq!(of_embeddings.as_f64(), Some(1.0));
     let reader = open(&example, &id);
     assert_eq!(reader.status(), &Status::Completed);
     let info = &reader.projections()[0];

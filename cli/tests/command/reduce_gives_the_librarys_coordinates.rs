@@ -3,6 +3,7 @@ use std::fs::File;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
+use emberlens::reduce::quality::neighbor_accuracy;
 use emberlens::reduce::{Pca, Reducer};
 use emberlens::storage::Location;
 use emberlens::table::export::{Existing, Format, to_file};
@@ -203,6 +204,89 @@ fn measures_are_printed_when_asked_for() {
         text.contains("trustworthiness") && text.contains("neighbor recall"),
         "{text}"
     );
+}
+
+#[test]
+fn measures_that_need_classes_are_printed_where_there_are_some() {
+    let example = Example::new();
+    let [matrix_file, labels, wrong] = ["x.npy", "y.npy", "z.npy"].map(|name| path(&example, name));
+    let bytes: Vec<u8> = matrix().iter().flat_map(|v| v.to_le_bytes()).collect();
+    npy(matrix_file.as_ref(), "<f4", false, [12, 5], &bytes);
+    // Three classes: the first lies apart, the others do not.
+    let classes: Vec<i64> = (0..12).map(|row| i64::from(row % 3)).collect();
+    let bytes: Vec<u8> = classes.iter().flat_map(|v| v.to_le_bytes()).collect();
+    npy(labels.as_ref(), "<i8", false, [12, 1], &bytes);
+    npy(
+        wrong.as_ref(),
+        "<f4",
+        false,
+        [12, 1],
+        &0.5_f32.to_le_bytes().repeat(12),
+    );
+    let (x, xy) = (matrix(), expected());
+    let of_library = [
+        (
+            "neighbor_accuracy",
+            neighbor_accuracy(xy.view(), &classes, 5),
+        ),
+        (
+            "neighbor_accuracy_of_embeddings",
+            neighbor_accuracy(x.view(), &classes, 5),
+        ),
+    ];
+    let names = ["a", "b", "c"].map(str::to_owned);
+    let named = classes.iter().map(|&class| names[class as usize].clone());
+    let columns = Columns::new().with("embedding", Column::embedding(x.view()));
+    let columns = columns.with("kind", named.collect::<Vec<String>>());
+    let batch = columns.into_batch("test").unwrap();
+    let (parquet, schema) = (path(&example, "x.parquet"), batch.schema());
+    let [delta, none] = ["delta", "none"].map(|name| path(&example, name));
+    let table = DeltaTable::create(Location::open(&delta).unwrap(), &schema).unwrap();
+    table
+        .append("test", 0, std::slice::from_ref(&batch))
+        .unwrap();
+    to_file(
+        parquet.as_ref(),
+        Format::Parquet,
+        &schema,
+        [Ok(batch)],
+        Existing::Refuse,
+    )
+    .unwrap();
+    for (input, labels) in [
+        (&matrix_file, labels.as_str()),
+        (&parquet, "kind"),
+        (&delta, "kind"),
+    ] {
+        let quality = &pca(&example, input, &["--quality", "--labels", labels])["quality"];
+        for (name, value) in &of_library {
+            let found = quality[name].as_f64().unwrap();
+            assert!(
+                (found - value.as_ref().unwrap()).abs() < 1e-9,
+                "{input}: {name}"
+            );
+        }
+        assert!(quality["centroid_triplet_accuracy"].as_f64().is_some());
+    }
+    for (input, labels, says) in [
+        (&matrix_file, wrong.as_str(), "a whole number"),
+        (&matrix_file, &none, "none"),
+        (&parquet, "none", "`none`"),
+        (&delta, "embedding", "classes"),
+    ] {
+        let call = [
+            "reduce",
+            input,
+            "--method",
+            "pca",
+            "--quality",
+            "--labels",
+            labels,
+        ];
+        let output = example.emberlens(&call);
+        assert_eq!(output.status.code(), Some(1), "{input} {labels}");
+        assert!(crate::example::stderr(&output).contains(says));
+    }
 }
 
 #[test]
