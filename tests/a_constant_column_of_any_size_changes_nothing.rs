@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use emberlens::reduce::quality::neighbor_recall;
+use emberlens::reduce::quality::{neighbor_recall, trustworthiness};
 use emberlens::reduce::{NeighborMethod, NeighborSearch, Pacmap, Pca, Reducer, Umap, Watch};
 use ndarray::{Array2, Axis, Slice};
 
@@ -55,6 +55,27 @@ fn neighbours_are_those_without_it() {
             assert!((with - plain).abs() < 1e-5, "{with} and {plain}");
         }
     }
+}
+
+#[test]
+fn measures_are_those_of_the_same_rows_at_another_scale() {
+    let x = cloud(200, 20, 0.0);
+    let y = x.slice_axis(Axis(1), Slice::from(1..3)).to_owned();
+    let measured = |x: &Array2<f32>| trustworthiness(x.view(), y.view(), 10).unwrap();
+    let plain = measured(&x);
+    for scale in [
+        2_f32.powi(-110),
+        2_f32.powi(-80),
+        2_f32.powi(80),
+        2_f32.powi(120),
+    ] {
+        assert_eq!(measured(&(&x * scale)), plain, "{scale:e}");
+    }
+    let mut beside = &x * 1e-25;
+    beside.column_mut(0).fill(1.0);
+    assert!((measured(&beside) - plain).abs() < 1e-3);
+    let found = neighbor_recall(beside.view(), x.view(), 10).unwrap();
+    assert!(found > 0.999, "{found}");
 }
 
 #[test]

@@ -58,6 +58,24 @@ fn one_row_and_rows_that_are_all_alike_lie_at_the_origin() {
 }
 
 #[test]
+fn directions_that_differ_little_in_many_columns_are_told_apart() {
+    let group = |row: usize| row / 20;
+    let x = Array2::from_shape_fn((60, 4_096), |(i, j)| {
+        1.0 + if j % 3 == group(i) { 4e-5 } else { 0.0 } + ((i * 7 + j) % 5) as f32 * 1e-6
+    });
+    let (_, xy) = brief()
+        .distance(Metric::Cosine)
+        .fit_transform(x.view())
+        .unwrap();
+    let centre = |group: usize| {
+        let rows = xy.slice_axis(Axis(0), (group * 20..(group + 1) * 20).into());
+        rows.mean_axis(Axis(0)).unwrap()
+    };
+    let apart = &centre(0) - &centre(1);
+    assert!(apart.dot(&apart).sqrt() > 0.5, "{apart}");
+}
+
+#[test]
 fn few_rows_have_finite_places_that_are_not_all_one() {
     for rows in 2..=12 {
         let x = cloud(rows, 5);

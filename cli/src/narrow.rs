@@ -61,6 +61,20 @@ impl Narrowing {
         Ok(narrow)
     }
 
+    /// [`Narrowing::narrow`] of a number that f64 may have rounded already: rows may differ by that.
+    ///
+    /// # Errors
+    /// Those of [`Narrowing::narrow`].
+    pub fn narrow_wide(
+        &mut self,
+        row: usize,
+        column: usize,
+        (wide, is_exact): (f64, bool),
+    ) -> Result<f32> {
+        self.differs |= !is_exact;
+        self.narrow(row, column, wide)
+    }
+
     /// What was lost, in words.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// Rows that one task reads.
 const CHUNK: usize = 512;
 
+/// Magnitudes that are computed with as they are.
+const SAFE: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
+
 /// Values that are this much smaller than constant ones lose digits when scaled together with them.
 const HIDDEN: f64 = 1e-6;
 
@@ -68,17 +71,48 @@ pub(super) fn largest_deviation(x: ArrayView2<'_, f32>, mean: &[f64]) -> f64 {
     largest.reduce(|| 0.0, f64::max)
 }
 
-/// What to take off every row before it is scaled, and the largest magnitude of what is left.
-///
-/// Nothing is taken off unless constants hide the rest: then scaling by a power of two changes no digit.
-pub(super) fn frame(x: ArrayView2<'_, f32>) -> (Vec<f64>, f64) {
-    let peak = f64::from(largest_magnitude(x));
-    let mean = mean(x);
-    let spread = largest_deviation(x, &mean);
-    if spread < peak * HIDDEN {
-        (mean, spread)
-    } else {
-        (vec![0.0; x.ncols()], peak)
+/// How values are brought to a magnitude whose squares and sums neither overflow nor vanish.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// Taken off every row first: nothing unless constants hide the rest, since scaling by a power of
+    /// two alone changes no digit.
+    pub(super) shift: Vec<f64>,
+    /// The largest magnitude of what is left.
+    pub(super) size: f64,
+}
+
+impl Frame {
+    /// The frame of finite rows; `None` where they serve as they are.
+    pub(super) fn of(x: ArrayView2<'_, f32>) -> Option<Self> {
+        let peak = f64::from(largest_magnitude(x));
+        let mean = mean(x);
+        let spread = largest_deviation(x, &mean);
+        let serves = |size: f64| size == 0.0 || SAFE.contains(&size);
+        if serves(peak) && serves(spread) {
+            return None;
+        }
+        Some(match spread < peak * HIDDEN {
+            true => Self {
+                shift: mean,
+                size: spread,
+            },
+            false => Self {
+                shift: vec![0.0; x.ncols()],
+                size: peak,
+            },
+        })
+    }
+
+    /// The rows in the frame, below 1.
+    pub(super) fn bring(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
+        let scale = scale_to_one(self.size);
+        let mut near = x.to_owned();
+        for mut row in near.outer_iter_mut() {
+            for (value, shift) in row.iter_mut().zip(&self.shift) {
+                *value = ((f64::from(*value) - shift) * scale) as f32;
+            }
+        }
+        near
     }
 }
 

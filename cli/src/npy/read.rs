@@ -206,7 +206,7 @@ impl<F: io::Read + Seek> Source<'_, F> {
             let mut places = places.iter_mut();
             of.convert(bytes, put_into(&mut places), |at, value| {
                 let at = chunk * per_chunk + at;
-                narrowing.narrow(at / columns, at % columns, value)
+                narrowing.narrow_wide(at / columns, at % columns, value)
             })?;
         }
         Ok(())
@@ -232,7 +232,7 @@ impl<F: io::Read + Seek> Source<'_, F> {
                 self.fill(chunk, "the values")?;
                 let mut places = ordered[column..].iter_mut().step_by(columns);
                 of.convert(chunk, put_into(&mut places), |at, value| {
-                    narrowing.narrow(first + at, column, value)
+                    narrowing.narrow_wide(first + at, column, value)
                 })?;
             }
         }

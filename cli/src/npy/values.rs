@@ -23,6 +23,19 @@ enum Kind {
     F64,
 }
 
+/// A number as f64, and whether it is that number.
+pub type Wide = (f64, bool);
+
+fn exact(value: f64) -> Wide {
+    (value, true)
+}
+
+/// An integer of 8 bytes.
+pub fn wide(value: i128) -> Wide {
+    let wide = value as f64;
+    (wide, wide as i128 == value)
+}
+
 impl Type {
     pub fn of(descr: &str) -> Result<Self, String> {
         let is_big = match descr.get(..1) {
@@ -68,7 +81,7 @@ impl Type {
         self,
         bytes: &[u8],
         mut take: impl FnMut(f32),
-        narrow: impl FnMut(usize, f64) -> Result<f32, E>,
+        narrow: impl FnMut(usize, Wide) -> Result<f32, E>,
     ) -> Result<(), E> {
         match self.kind {
             Kind::Bool => self.each(bytes, |[byte]| take(f32::from(u8::from(byte != 0)))),
@@ -78,11 +91,19 @@ impl Type {
             Kind::U16 => self.each(bytes, |value| take(u16::from_le_bytes(value) as f32)),
             Kind::F16 => self.each(bytes, |value| take(half(u16::from_le_bytes(value)))),
             Kind::F32 => self.each(bytes, |value| take(f32::from_le_bytes(value))),
-            Kind::I32 => self.narrowed(bytes, |v| i32::from_le_bytes(v).into(), take, narrow)?,
-            Kind::I64 => self.narrowed(bytes, |v| i64::from_le_bytes(v) as f64, take, narrow)?,
-            Kind::U32 => self.narrowed(bytes, |v| u32::from_le_bytes(v).into(), take, narrow)?,
-            Kind::U64 => self.narrowed(bytes, |v| u64::from_le_bytes(v) as f64, take, narrow)?,
-            Kind::F64 => self.narrowed(bytes, f64::from_le_bytes, take, narrow)?,
+            Kind::I32 => {
+                self.narrowed(bytes, |v| exact(i32::from_le_bytes(v).into()), take, narrow)?
+            }
+            Kind::I64 => {
+                self.narrowed(bytes, |v| wide(i64::from_le_bytes(v).into()), take, narrow)?
+            }
+            Kind::U32 => {
+                self.narrowed(bytes, |v| exact(u32::from_le_bytes(v).into()), take, narrow)?
+            }
+            Kind::U64 => {
+                self.narrowed(bytes, |v| wide(u64::from_le_bytes(v).into()), take, narrow)?
+            }
+            Kind::F64 => self.narrowed(bytes, |v| exact(f64::from_le_bytes(v)), take, narrow)?,
         }
         Ok(())
     }
@@ -90,9 +111,9 @@ impl Type {
     fn narrowed<const N: usize, E>(
         self,
         bytes: &[u8],
-        wide: impl Fn([u8; N]) -> f64,
+        wide: impl Fn([u8; N]) -> Wide,
         mut take: impl FnMut(f32),
-        mut narrow: impl FnMut(usize, f64) -> Result<f32, E>,
+        mut narrow: impl FnMut(usize, Wide) -> Result<f32, E>,
     ) -> Result<(), E> {
         for (number, value) in bytes.as_chunks::<N>().0.iter().enumerate() {
             take(narrow(number, wide(self.little(*value)))?);

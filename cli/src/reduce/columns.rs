@@ -179,12 +179,14 @@ impl<'a> Gather<'a> {
         if let Some(at) = (0..values.len()).find(|at| values.is_null(*at)) {
             return Err(self.value(name, at / width.max(1), "a list with a missing number"));
         }
-        let values = match values.data_type() {
+        let (values, is_exact) = match values.data_type() {
             of if is_wide_integer(of) => {
-                let wide = arrow_cast::cast(&values, &DataType::Float64);
-                wide.map_err(|error| self.failed(error))?
+                let to = |values, of| arrow_cast::cast(values, of).map_err(|e| self.failed(e));
+                let wide = to(&values, &DataType::Float64)?;
+                let is_exact = to(&wide, of)? == values;
+                (wide, is_exact)
             }
-            _ => values,
+            _ => (values, true),
         };
         let narrow = match values.as_primitive_opt::<Float64Type>() {
             Some(wide) => {
@@ -193,7 +195,8 @@ impl<'a> Gather<'a> {
                 let narrowing = narrowing.or_insert_with(|| Narrowing::new(place));
                 let wide = wide.values().iter().enumerate();
                 let narrow = wide.map(|(at, &value)| {
-                    narrowing.narrow(first + at / width.max(1), at % width.max(1), value)
+                    let (row, column) = (first + at / width.max(1), at % width.max(1));
+                    narrowing.narrow_wide(row, column, (value, is_exact))
                 });
                 narrow.collect::<Result<Vec<f32>>>()?
             }

@@ -17,11 +17,17 @@ use crate::npy;
 /// The classes of the rows of a file: those of a column of its table, or of another `.npy` file.
 ///
 /// # Errors
-/// `MissingColumn` and `Schema` for a column without classes, `Value` for a row without one.
-pub fn of_file(input: &Input, named: &str, go_on: &dyn Fn() -> Result<()>) -> Result<Vec<i64>> {
+/// `MissingColumn` and `Schema` for a column without classes, `Value` for a row without one, `Invalid`
+/// for another number of them than there are rows.
+pub fn of_file(
+    input: &Input,
+    named: &str,
+    rows: usize,
+    go_on: &dyn Fn() -> Result<()>,
+) -> Result<Vec<i64>> {
     let mut codes = Codes::new(named);
     match input {
-        Input::Npy(_) => return of_npy(named, go_on),
+        Input::Npy(_) => codes.codes = of_npy(named, go_on)?,
         Input::Parquet(path) => super::input::parquet_column(path, named, |column| {
             go_on()?;
             codes.add(column)
@@ -35,34 +41,50 @@ pub fn of_file(input: &Input, named: &str, go_on: &dyn Fn() -> Result<()>) -> Re
         // Its table has them.
         Input::Run(_) => {}
     }
+    if codes.codes.len() != rows {
+        return Err(Error::invalid(
+            "--labels",
+            named,
+            format!("it has {} labels for {rows} rows", codes.codes.len()),
+            "name one for every row, in the same order",
+        ));
+    }
     Ok(codes.codes)
 }
 
-/// The classes of examples in the table that a pass joins; `None` where it tells none of all of them.
-///
-/// # Errors
-/// `NotFound` when the table is gone.
+/// The classes of examples in the table that a pass joins; `None` where it does not tell those of all.
 pub fn of_examples(
     reader: &RunReader,
     pass: &PassRecord,
     ids: &[Option<i64>],
-) -> Result<Option<Vec<i64>>> {
+    notes: &mut Vec<String>,
+) -> Option<Vec<i64>> {
+    match codes_of_table(reader, pass) {
+        Ok(codes) => {
+            let code = |id: &Option<i64>| codes.get(usize::try_from((*id)?).ok()?).copied();
+            ids.iter().map(code).collect()
+        }
+        Err(error) => {
+            notes.push(format!("measured without classes: {}", error.chain()));
+            None
+        }
+    }
+}
+
+/// None where there is no table, or it has no classes.
+fn codes_of_table(reader: &RunReader, pass: &PassRecord) -> Result<Vec<i64>> {
     let Some(input) = &pass.table else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    let table = reader.input_table(input)?;
-    let column = label_column(reader);
+    let (table, column) = (reader.input_table(input)?, label_column(reader));
     if !has_classes(&table, column) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let mut codes = Codes::new(column);
     for batch in table.snapshot().batches(Some(&[column]))? {
-        if codes.add(batch?.column(0)).is_err() {
-            return Ok(None); // some row has no label
-        }
+        codes.add(batch?.column(0))?;
     }
-    let code = |id: &Option<i64>| codes.codes.get(usize::try_from((*id)?).ok()?).copied();
-    Ok(ids.iter().map(code).collect())
+    Ok(codes.codes)
 }
 
 fn has_classes(table: &Table, column: &str) -> bool {
@@ -71,19 +93,26 @@ fn has_classes(table: &Table, column: &str) -> bool {
 }
 
 fn is_class(of: &DataType) -> bool {
-    matches!(of, DataType::Utf8 | DataType::LargeUtf8 | DataType::Boolean) || of.is_integer()
+    match of {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean => true,
+        DataType::Dictionary(_, value) => is_class(value),
+        of => of.is_integer(),
+    }
 }
+
+/// Where f32, in which `.npy` files are read, no longer tells whole numbers apart.
+const LARGEST: f32 = 16_777_216.0;
 
 /// Whole numbers, `[rows]` or `[rows, 1]`.
 fn of_npy(path: &str, go_on: &dyn Fn() -> Result<()>) -> Result<Vec<i64>> {
     let (labels, _) = npy::read_column(Path::new(path), go_on)?;
-    let code = |(row, &value): (usize, &f32)| match value.fract() == 0.0 {
+    let code = |(row, &value): (usize, &f32)| match value.fract() == 0.0 && value.abs() < LARGEST {
         true => Ok(value as i64),
         false => Err(Error::Value {
             column: path.to_owned(),
             row: row as u64,
             found: value.to_string(),
-            expected: "a whole number that names a class".into(),
+            expected: "the whole number of a class, below 16,777,216".into(),
             hint: "save the class of every row as an integer".into(),
         }),
     };
@@ -110,9 +139,9 @@ impl<'a> Codes<'a> {
         if !is_class(column.data_type()) {
             return Err(Error::Schema {
                 column: self.column.to_owned(),
-                expected: "classes: whole numbers, texts or booleans".into(),
+                expected: "whole numbers, texts or booleans".into(),
                 found: column.data_type().to_string(),
-                place: "the labels".into(),
+                place: "a column of classes".into(),
                 hint: "name another column with --labels".into(),
             });
         }

@@ -149,8 +149,11 @@ impl Reduce {
             wrong_usage("--metric is for pacmap and umap: pca keeps euclidean distances");
         }
         let input = Some(PathBuf::from(&self.input)).filter(|path| path.is_file());
+        let labels = self.labels.as_ref().map(PathBuf::from);
+        let labels = labels.filter(|path| path.is_file());
         let files = [
             ("INPUT", &input),
+            ("--labels", &labels),
             ("-o", &self.output),
             ("--save", &self.save),
             ("--with", &self.with),
@@ -212,6 +215,8 @@ impl Reduce {
             keys,
             notes,
         } = rows;
+        let of_file = |named: &String| labels::of_file(input, named, matrix.nrows(), &go_on);
+        let labels = self.labels.as_ref().map(of_file).transpose()?;
         let mut outcome = Outcome::new(&self.input, input.kind(), matrix.dim());
         outcome.notes = notes;
         outcome.seconds.push(("read", clock.lap()));
@@ -225,10 +230,8 @@ impl Reduce {
             outcome.seconds.push(("write", clock.lap()));
         }
         if self.quality {
-            let of_file = |named: &String| labels::of_file(input, named, &go_on);
-            let labels = self.labels.as_ref().map(of_file).transpose();
-            let (x, y) = (matrix.view(), coordinates.view());
-            self.measure((x, y), labels, watcher, &mut outcome)?;
+            let (x, y, kept) = (matrix.view(), coordinates.view(), self.keeps());
+            self.measure((x, y), labels.as_deref(), kept, watcher, &mut outcome)?;
             outcome.seconds.push(("measure", clock.lap()));
         }
         Ok(outcome.report())
@@ -266,10 +269,13 @@ impl Reduce {
         Ok((fitted.0, coordinates))
     }
 
+    /// Notes how faithful the coordinates are; where what was asked for beside it is kept, a failure is
+    /// a note too.
     fn measure(
         &self,
         (x, y): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
-        labels: Result<Option<Vec<i64>>>,
+        labels: Option<&[i64]>,
+        is_kept: bool,
         watcher: &Watcher<'_>,
         outcome: &mut Outcome,
     ) -> Result<()> {
@@ -277,12 +283,9 @@ impl Reduce {
             .progress(watcher.progress)
             .cancel(watcher.cancel);
         let params = QualityParams::new().seed(self.seed).threads(self.threads());
-        let measured =
-            labels.and_then(|labels| params.measure_watched(x, y, labels.as_deref(), &watch));
-        let quality = match measured {
+        let quality = match params.measure_watched(x, y, labels, &watch) {
             Ok(quality) => quality,
-            // What was asked for beside it is done.
-            Err(error) if error.kind() != ErrorKind::Interrupted && self.keeps() => {
+            Err(error) if error.kind() != ErrorKind::Interrupted && is_kept => {
                 let note = format!("the quality was not measured: {}", error.chain());
                 outcome.notes.push(note);
                 return Ok(());
@@ -377,7 +380,7 @@ fn name_options(error: Error) -> Error {
             what,
             needed,
             limit,
-            hint: "learn from fewer rows with --fit-sample, or look at fewer --neighbors".into(),
+            hint: "learn from fewer rows with --fit-sample".into(),
         },
         Error::AlreadyExists { what: "file", .. } => name_force(error),
         other => other,

@@ -132,8 +132,14 @@ impl Reduce {
             .split(&pass.split)
             .epoch(pass.epoch);
         let y = finite(placed.matrix()?);
-        let labels = labels::of_examples(reader, &pass, &ids);
-        self.measure((x.view(), y.view()), labels, watcher, outcome)
+        let labels = labels::of_examples(reader, &pass, &ids, &mut outcome.notes);
+        self.measure(
+            (x.view(), y.view()),
+            labels.as_deref(),
+            true,
+            watcher,
+            outcome,
+        )
     }
 
     /// Writes coordinates with their keys to a file; the run stays as it is.
@@ -178,8 +184,9 @@ impl Reduce {
             let learnt = learnt.as_ref().map(|learnt| &*learnt.rows.pass.pass_id);
             if let Some(pass) = pass_to_measure(reader, column.stream(), learnt) {
                 let ((x, ids), y) = (finite_of_pass(&column, &pass)?, placed.of_pass(&pass)?);
-                let labels = labels::of_examples(reader, &pass, &ids);
-                self.measure((x.view(), y.view()), labels, watcher, &mut outcome)?;
+                let labels = labels::of_examples(reader, &pass, &ids, &mut outcome.notes);
+                let places = (x.view(), y.view());
+                self.measure(places, labels.as_deref(), true, watcher, &mut outcome)?;
                 outcome.seconds.push(("measure", clock.lap()));
             }
         }

@@ -116,3 +116,17 @@ fn a_run_that_is_being_written_is_left_alone() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("-o"), "{}", stderr(&output));
 }
+
+#[test]
+fn measures_without_classes_are_printed_where_the_table_is_gone() {
+    let example = Example::new();
+    let id = embedded::run(&example);
+    std::fs::remove_dir_all(example.root().join("digits/tables")).unwrap();
+    let output = example.emberlens(&["reduce", &id, "--method", "pca", "--quality", "--json"]);
+    let text = crate::example::stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("measured without classes"), "{text}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["quality"]["neighbor_recall"].is_number());
+    assert!(report["quality"]["neighbor_accuracy"].is_null());
+}

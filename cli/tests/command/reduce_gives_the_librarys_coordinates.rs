@@ -223,6 +223,10 @@ fn measures_that_need_classes_are_printed_where_there_are_some() {
         [12, 1],
         &0.5_f32.to_le_bytes().repeat(12),
     );
+    let [short, large] = ["s.npy", "l.npy"].map(|name| path(&example, name));
+    npy(short.as_ref(), "<i2", false, [4, 1], &[0; 8]);
+    let beyond = (1_i32 << 24).to_le_bytes().repeat(12);
+    npy(large.as_ref(), "<i4", false, [12, 1], &beyond);
     let (x, xy) = (matrix(), expected());
     let of_library = [
         (
@@ -269,8 +273,10 @@ fn measures_that_need_classes_are_printed_where_there_are_some() {
         assert!(quality["centroid_triplet_accuracy"].as_f64().is_some());
     }
     for (input, labels, says) in [
-        (&matrix_file, wrong.as_str(), "a whole number"),
+        (&matrix_file, wrong.as_str(), "whole number"),
         (&matrix_file, &none, "none"),
+        (&matrix_file, &short, "4 labels for 12 rows"),
+        (&matrix_file, &large, "16777216"),
         (&parquet, "none", "`none`"),
         (&delta, "embedding", "classes"),
     ] {
@@ -285,7 +291,8 @@ fn measures_that_need_classes_are_printed_where_there_are_some() {
         ];
         let output = example.emberlens(&call);
         assert_eq!(output.status.code(), Some(1), "{input} {labels}");
-        assert!(crate::example::stderr(&output).contains(says));
+        let text = crate::example::stderr(&output);
+        assert!(text.contains(says), "{text}");
     }
 }
 
@@ -347,14 +354,18 @@ fn a_bad_row_has_its_own_number_when_a_sample_is_fitted() {
 
 #[test]
 fn integers_that_float32_cannot_tell_apart_are_told() {
-    let example = Example::new();
-    let input = path(&example, "i.npy");
-    let bytes: Vec<u8> = (0..60_i64)
-        .flat_map(|k| (10_i64.pow(15) + k).to_le_bytes())
-        .collect();
+    // The second are equal as float64 already.
+    for base in [10_i64.pow(15), 10_i64.pow(18)] {
+        told_apart_by_nobody(&Example::new(), base);
+    }
+}
+
+fn told_apart_by_nobody(example: &Example, base: i64) {
+    let input = path(example, "i.npy");
+    let bytes: Vec<u8> = (0..60_i64).flat_map(|k| (base + k).to_le_bytes()).collect();
     npy(input.as_ref(), "<i8", false, [12, 5], &bytes);
-    let ids: Vec<i64> = (0..12).map(|k| 10_i64.pow(15) + k).collect();
-    let table = path(&example, "i.parquet");
+    let ids: Vec<i64> = (0..12).map(|k| base + k).collect();
+    let table = path(example, "i.parquet");
     let batch = Columns::new().with("a", ids).into_batch("test").unwrap();
     let (format, schema) = (Format::Parquet, batch.schema());
     to_file(

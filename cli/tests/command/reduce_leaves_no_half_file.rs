@@ -75,9 +75,13 @@ fn one_file_is_not_written_twice_whatever_its_spelling() {
     fs::create_dir(example.root().join("o")).unwrap();
     let [plain, dotted] = ["o/m.npy", "o/../o/./m.npy"].map(|name| example.root().join(name));
     let [plain, dotted] = [plain, dotted].map(|path| path.display().to_string());
+    let labels = example.root().join("y.npy");
+    npy(&labels, "<i2", false, [12, 1], &[0; 24]);
+    let labels = labels.display().to_string();
     for call in [
         ["-o", &plain, "--save", &dotted, "--force"],
         ["-o", &input, "--save", &dotted, "--force"],
+        ["--quality", "-o", &labels, "--labels", &labels],
     ] {
         let call = [&["reduce", &input, "--method", "pca"][..], &call].concat();
         let output = example.emberlens(&call);

@@ -14,8 +14,8 @@ use crate::reduce::Watch;
 /// The share of all rows beyond which comparing with all of them is cheaper.
 const WORTHWHILE: f64 = 0.4;
 
-/// Rows that a query is compared with at most, unless all are asked for: the cost of a search then
-/// grows as the rows do. Rows without any structure have found fewer neighbours by then than asked for.
+/// Rows that a query is compared with at most where that is less than what is worthwhile: the cost of a
+/// search then grows as the rows do. Rows without any structure have found fewer neighbours by then than asked for.
 const MOST_COMPARED: f64 = 65_536.0;
 
 /// Rows that are searched for the neighbours of others, prepared once.

@@ -5,11 +5,8 @@ use std::borrow::Cow;
 use ndarray::ArrayView2;
 
 use super::Metric;
-use crate::reduce::matrix;
+use crate::reduce::matrix::Frame;
 use crate::{Error, Result};
-
-/// Magnitudes whose squares and sums neither overflow nor vanish.
-const SAFE: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
 
 /// How far beyond the rows searched a query may lie, in their units once scaled.
 pub(in crate::reduce) const FARTHEST: f32 = 1e15;
@@ -38,7 +35,7 @@ impl<'a> Rows<'a> {
     pub(super) fn of(x: ArrayView2<'a, f32>, metric: Metric, what: &str) -> Result<Self> {
         let (count, width) = x.dim();
         let values = contiguous(x);
-        let peak = peak(&values, width, what)?;
+        check_finite(&values, width, what)?;
         let mut rows = Self {
             values,
             count,
@@ -50,13 +47,11 @@ impl<'a> Rows<'a> {
         };
         match metric {
             Metric::Cosine => rows.normalise(),
-            Metric::Euclidean if peak == 0.0 || SAFE.contains(&peak) => {
-                rows.centre = Cow::Owned(rows.mean());
-            }
             Metric::Euclidean => {
-                let (shift, size) = matrix::frame(x);
-                rows.bring_near(&shift, power_of_two(-exponent(size)));
-                rows.shift = Cow::Owned(shift);
+                if let Some(frame) = Frame::of(x) {
+                    rows.bring_near(&frame.shift, power_of_two(-exponent(frame.size)));
+                    rows.shift = Cow::Owned(frame.shift);
+                }
                 rows.centre = Cow::Owned(rows.mean());
             }
         }
@@ -75,7 +70,7 @@ impl<'a> Rows<'a> {
             ));
         }
         let values = contiguous(x);
-        peak(&values, width, what)?;
+        check_finite(&values, width, what)?;
         let mut rows = Rows {
             values,
             count,
@@ -253,15 +248,14 @@ fn contiguous(x: ArrayView2<'_, f32>) -> Cow<'_, [f32]> {
     }
 }
 
-/// The largest magnitude; NaN and infinities are refused, the first named by row and column.
-fn peak(values: &[f32], width: usize, what: &str) -> Result<f32> {
+/// NaN and infinities are refused, the first named by row and column.
+fn check_finite(values: &[f32], width: usize, what: &str) -> Result<()> {
     let bits = |value: &f32| value.to_bits() & 0x7FFF_FFFF;
     let largest = values
         .iter()
         .fold(0, |largest, value| bits(value).max(largest));
-    let peak = f32::from_bits(largest);
-    if peak.is_finite() {
-        return Ok(peak);
+    if f32::from_bits(largest).is_finite() {
+        return Ok(());
     }
     let place = values
         .iter()

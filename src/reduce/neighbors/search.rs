@@ -37,8 +37,8 @@ pub enum Metric {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NeighborMethod {
-    /// Exact where that is quick, inverted lists beyond. No row is compared with more than 65,536
-    /// others: rows without structure then have a lower recall than was asked for.
+    /// Exact where that is quick, inverted lists beyond. Of more than 163,840 rows, about 65,536 are
+    /// compared with each at most: rows without structure then have a lower recall than was asked for.
     #[default]
     Auto,
     /// All pairs are compared.

@@ -49,13 +49,12 @@ impl Space {
         } else {
             space.mean = matrix::mean(x);
         }
-        let deviation = matrix::largest_deviation(x, &space.mean);
-        space.scale = matrix::scale_to_one(deviation);
+        space.scale = matrix::scale_to_one(matrix::largest_deviation(x, &space.mean));
         let placed = space.place_unit(x)?;
         let spread = matrix::largest_magnitude(placed.view());
         // Rows of one direction differ by the rounding of their lengths.
         let noise = if metric == Metric::Cosine { 1e-6 } else { 0.0 };
-        if deviation <= noise || spread == 0.0 {
+        if f64::from(spread) <= noise * space.scale {
             let rows = matrix::zeros(placed.nrows(), placed.ncols(), "the reduced rows")?;
             return Ok((space, rows));
         }

@@ -4,6 +4,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::{check_rows, too_few};
+use crate::reduce::matrix::Frame;
 use crate::reduce::neighbors::{NeighborSearch, distances_to_all};
 use crate::reduce::{Threads, Watch, matrix};
 use crate::{Error, Result};
@@ -58,6 +59,8 @@ pub(super) fn of(
         .exact()
         .threads(threads)
         .search(y, watch)?;
+    let near = Frame::of(x).map(|frame| frame.bring(x));
+    let x = near.as_ref().map_or(x, |near| near.view());
     let x = x.as_standard_layout();
     let excess = threads.run(|| {
         (0..rows)

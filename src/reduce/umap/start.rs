@@ -7,15 +7,13 @@ use ndarray::{Array2, ArrayView2};
 use super::graph::Graph;
 use super::params::{UmapInit, UmapParams};
 use super::spectral;
+use crate::reduce::matrix::Frame;
 use crate::reduce::random::Random;
 use crate::reduce::{NeighborSearch, Pca, Reducer, Watch, matrix};
 use crate::{Error, Result};
 
 /// Coordinates of a start lie in 0..=10.
 const SIDE: f32 = 10.0;
-
-/// Magnitudes whose components lie in the range of f32; others are scaled, which the start undoes.
-const SAFE: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 /// The noise that sets rows apart which begin at one place.
 const NOISE: f32 = 1e-4;
@@ -102,20 +100,8 @@ pub(super) fn start(
 /// The principal components; axes beyond the width of `x` hold noise alone.
 fn principal(params: &UmapParams, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<Vec<f32>> {
     let axes = params.dims.min(x.ncols());
-    let (shift, size) = matrix::frame(x);
-    let mut brought_near;
-    let x = if size == 0.0 || SAFE.contains(&size) && shift.iter().all(|&shift| shift == 0.0) {
-        x
-    } else {
-        let scale = matrix::scale_to_one(size);
-        brought_near = x.to_owned();
-        for mut row in brought_near.outer_iter_mut() {
-            for (value, shift) in row.iter_mut().zip(&shift) {
-                *value = ((f64::from(*value) - shift) * scale) as f32;
-            }
-        }
-        brought_near.view()
-    };
+    let near = Frame::of(x).map(|frame| frame.bring(x));
+    let x = near.as_ref().map_or(x, |near| near.view());
     let (_, coordinates) = Pca::params()
         .dims(axes)
         .seed(params.seed)

@@ -80,10 +80,11 @@ impl Lists {
                 .unwrap_or_default();
             let bound = aim.candidates * sample.len() as f64;
             if step.compared as f64 > bound {
-                let within = curve.partition_point(|step| step.compared as f64 <= bound);
-                if !aim.or_less || within == 0 {
+                if !aim.or_less {
                     return Ok(false);
                 }
+                let within = curve.partition_point(|step| step.compared as f64 <= bound);
+                let within = within.max(1);
                 self.probes = within;
                 self.recall = curve.get(within - 1).map_or(0.0, |step| share(step.held));
                 return Ok(true);
