@@ -267,6 +267,15 @@ fn equal_input_and_seed_give_equal_bits_on_any_number_of_threads() {
 }
 
 #[test]
+fn rows_that_are_given_away_are_laid_out_as_rows_that_are_lent() {
+    let x = cloud(200, 120);
+    let (_, lent) = brief().fit_transform(x.view()).unwrap();
+    let (pacmap, given) = brief().fit_owned(x.clone(), &Watch::default()).unwrap();
+    assert_eq!(bits(&given), bits(&lent));
+    assert_eq!(pacmap.transform(x.view()).unwrap().dim(), (200, 2));
+}
+
+#[test]
 fn a_row_lies_where_it_lies_whatever_rows_are_beside_it() {
     let x = cloud(100, 13);
     let pacmap = brief().fit(x.view()).unwrap();

@@ -1,6 +1,6 @@
 //! Learning the projections: one for each group of passes and parameter set.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, CowArray, Ix2};
 
 use super::groups::Group;
 use super::place::Fitted;
@@ -16,7 +16,7 @@ pub(super) trait Fit {
     /// The projection and the coordinates of the rows that it was learnt from.
     fn fit(
         &self,
-        x: ArrayView2<'_, f32>,
+        x: CowArray<'_, f32, Ix2>,
         watch: &Watch<'_>,
     ) -> Result<(Box<dyn Projection>, Array2<f32>)>;
 }
@@ -24,11 +24,15 @@ pub(super) trait Fit {
 impl<R: Reducer> Fit for R {
     fn fit(
         &self,
-        x: ArrayView2<'_, f32>,
+        x: CowArray<'_, f32, Ix2>,
         watch: &Watch<'_>,
     ) -> Result<(Box<dyn Projection>, Array2<f32>)> {
-        let (projection, coordinates) = self.fit_watched(x, watch)?;
-        let expected = (x.nrows(), projection.dims());
+        let rows = x.nrows();
+        let (projection, coordinates) = match x.is_owned() {
+            true => self.fit_owned(x.into_owned(), watch)?,
+            false => self.fit_watched(x.view(), watch)?,
+        };
+        let expected = (rows, projection.dims());
         if coordinates.dim() != expected {
             return Err(Error::invalid(
                 "reducer",
@@ -56,11 +60,17 @@ impl Reduction<'_> {
         sets: &[ParameterSet<'_>],
     ) -> Result<(Vec<Box<dyn Projection>>, Fitted)> {
         let check = || self.check_cancelled();
-        let (pass, sample) = source.to_fit(&group.passes, self.fit_on, self.bound()?, &check)?;
+        let (pass, mut sample) =
+            source.to_fit(&group.passes, self.fit_on, self.bound()?, &check)?;
         let mut models = Vec::with_capacity(sets.len());
         let mut coordinates = Vec::with_capacity(sets.len());
-        for (_, reducer) in sets {
-            let (model, placed) = reducer.fit(sample.embeddings.view(), &self.watch())?;
+        for (number, (_, reducer)) in (1..).zip(sets) {
+            // The last one may have the rows.
+            let x = match number == sets.len() {
+                true => CowArray::from(std::mem::take(&mut sample.embeddings)),
+                false => CowArray::from(sample.embeddings.view()),
+            };
+            let (model, placed) = reducer.fit(x, &self.watch())?;
             models.push(model);
             coordinates.push(placed);
         }

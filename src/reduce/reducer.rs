@@ -65,6 +65,15 @@ pub trait Reducer {
         x: ArrayView2<'_, f32>,
         watch: &Watch<'_>,
     ) -> Result<(Self::Fitted, Array2<f32>)>;
+
+    /// [`Reducer::fit_watched`] of rows that nobody else needs: a method that works on rows of its own
+    /// lets go of them first.
+    ///
+    /// # Errors
+    /// Those of [`Reducer::fit_watched`].
+    fn fit_owned(&self, x: Array2<f32>, watch: &Watch<'_>) -> Result<(Self::Fitted, Array2<f32>)> {
+        self.fit_watched(x.view(), watch)
+    }
 }
 
 impl<P: Params> Reducer for P {
@@ -80,6 +89,10 @@ impl<P: Params> Reducer for P {
         watch: &Watch<'_>,
     ) -> Result<(Self::Fitted, Array2<f32>)> {
         self.check()?.fit_watched(x, watch)
+    }
+
+    fn fit_owned(&self, x: Array2<f32>, watch: &Watch<'_>) -> Result<(Self::Fitted, Array2<f32>)> {
+        self.check()?.fit_owned(x, watch)
     }
 }
 

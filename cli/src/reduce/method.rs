@@ -94,17 +94,26 @@ impl Reducer for AnyReducer {
         x: ArrayView2<'_, f32>,
         watch: &Watch<'_>,
     ) -> Result<(Fitted, Array2<f32>)> {
-        fn boxed<P: Projection + 'static>(
-            (fitted, coordinates): (P, Array2<f32>),
-        ) -> (Fitted, Array2<f32>) {
-            (Fitted(Box::new(fitted)), coordinates)
-        }
         match self {
             Self::Pacmap(params) => params.fit_watched(x, watch).map(boxed),
             Self::Umap(params) => params.fit_watched(x, watch).map(boxed),
             Self::Pca(params) => params.fit_watched(x, watch).map(boxed),
         }
     }
+
+    fn fit_owned(&self, x: Array2<f32>, watch: &Watch<'_>) -> Result<(Fitted, Array2<f32>)> {
+        match self {
+            Self::Pacmap(params) => params.fit_owned(x, watch).map(boxed),
+            Self::Umap(params) => params.fit_owned(x, watch).map(boxed),
+            Self::Pca(params) => params.fit_owned(x, watch).map(boxed),
+        }
+    }
+}
+
+fn boxed<P: Projection + 'static>(
+    (fitted, coordinates): (P, Array2<f32>),
+) -> (Fitted, Array2<f32>) {
+    (Fitted(Box::new(fitted)), coordinates)
 }
 
 impl Projection for Fitted {

@@ -18,7 +18,7 @@ use emberlens::reduce::quality::QualityParams;
 use emberlens::reduce::{Projection, Threads, Watch, load};
 use emberlens::table::export::{check_writable, whole_file};
 use emberlens::{Error, ErrorKind, Result};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 use self::columns::Rows;
 use self::input::Input;
@@ -211,7 +211,7 @@ impl Reduce {
             Input::Run(_) => return Err(Error::user("a run is no file")),
         };
         let Rows {
-            matrix,
+            mut matrix,
             keys,
             notes,
         } = rows;
@@ -220,7 +220,11 @@ impl Reduce {
         let mut outcome = Outcome::new(&self.input, input.kind(), matrix.dim());
         outcome.notes = notes;
         outcome.seconds.push(("read", clock.lap()));
-        let coordinates = self.coordinates(matrix.view(), watcher, &mut outcome)?;
+        let x = match self.quality {
+            true => CowArray::from(matrix.view()),
+            false => CowArray::from(std::mem::take(&mut matrix)),
+        };
+        let coordinates = self.coordinates(x, watcher, &mut outcome)?;
         outcome.seconds.push(("reduce", clock.lap()));
         watcher.check("the reduction")?;
         if let (Some(path), Some(format)) = (&self.output, format) {
@@ -240,14 +244,14 @@ impl Reduce {
     /// Coordinates of all rows; the model is kept where that is asked for.
     fn coordinates(
         &self,
-        x: ArrayView2<'_, f32>,
+        x: CowArray<'_, f32, Ix2>,
         watcher: &Watcher<'_>,
         outcome: &mut Outcome,
     ) -> Result<Array2<f32>> {
         let (model, coordinates) = match &self.with {
             Some(path) => {
                 let model = read_model(path, self.threads())?;
-                let coordinates = watcher.place(x, model.as_ref())?;
+                let coordinates = watcher.place(x.view(), model.as_ref())?;
                 (model, coordinates)
             }
             None => self.fit(x, watcher, outcome)?,
@@ -259,7 +263,7 @@ impl Reduce {
 
     fn fit(
         &self,
-        x: ArrayView2<'_, f32>,
+        x: CowArray<'_, f32, Ix2>,
         watcher: &Watcher<'_>,
         outcome: &mut Outcome,
     ) -> Result<(Box<dyn Projection>, Array2<f32>)> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use emberlens::embedding::FitOn;
 use emberlens::run::{PassRecord, Project, ProjectionInfo, Run, RunReader, Status};
 use emberlens::{Error, Result};
+use ndarray::CowArray;
 
 use super::outcome::{self, OutFormat, Outcome};
 use super::place::Watcher;
@@ -161,9 +162,9 @@ impl Reduce {
             Some(path) => (read_model(path, self.threads())?, None),
             None => {
                 let sample = self.fit_sample.map(|rows| (rows, self.seed));
-                let rows = column.rows_to_fit(FitOn::Latest, sample)?;
+                let mut rows = column.rows_to_fit(FitOn::Latest, sample)?;
                 let reducer = self.settings().reducer();
-                let x = rows.embeddings.view();
+                let x = CowArray::from(std::mem::take(&mut rows.embeddings));
                 let (model, coordinates, count) = watcher.fit(x, &reducer, None, self.seed)?;
                 outcome.fitted_rows = Some(count);
                 (model.0, Some(Learnt { rows, coordinates }))

@@ -3,7 +3,7 @@
 use emberlens::collect::Progress;
 use emberlens::reduce::{Projection, Reducer, Watch, scramble};
 use emberlens::{CancelFlag, Error, Result};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
 use super::method::{AnyReducer, Fitted};
 use crate::interrupt::check;
@@ -25,22 +25,26 @@ impl Watcher<'_> {
         check(self.cancel, during)
     }
 
-    /// Fits all rows, or a sample of at most `bound`; the others are placed by what was learnt.
+    /// Fits all rows, which are let go of where they are not needed any more, or a sample of at most `bound`; the others are placed by what was learnt.
     pub fn fit(
         &self,
-        x: ArrayView2<'_, f32>,
+        x: CowArray<'_, f32, Ix2>,
         reducer: &AnyReducer,
         bound: Option<usize>,
         seed: u64,
     ) -> Result<(Fitted, Array2<f32>, usize)> {
         let watch = Watch::default().progress(self.progress).cancel(self.cancel);
         let Some(bound) = bound.filter(|bound| *bound < x.nrows()) else {
-            let (fitted, coordinates) = reducer.fit_watched(x, &watch)?;
-            return Ok((fitted, coordinates, x.nrows()));
+            let rows = x.nrows();
+            let (fitted, coordinates) = match x.is_owned() {
+                true => reducer.fit_owned(x.into_owned(), &watch)?,
+                false => reducer.fit_watched(x.view(), &watch)?,
+            };
+            return Ok((fitted, coordinates, rows));
         };
         let sample = sample(x.nrows(), bound, seed);
         let (fitted, of_sample) = reducer
-            .fit_watched(x.select(Axis(0), &sample).view(), &watch)
+            .fit_owned(x.select(Axis(0), &sample), &watch)
             .map_err(|error| row_among_all(error, &sample))?;
         let is_fitted = |row: &usize| sample.binary_search(row).is_ok();
         let others: Vec<usize> = (0..x.nrows()).filter(|row| !is_fitted(row)).collect();

@@ -33,16 +33,37 @@ impl Reducer for PacmapValidParams {
         x: ArrayView2<'_, f32>,
         watch: &Watch<'_>,
     ) -> Result<(Pacmap, Array2<f32>)> {
+        let (space, reduced) = self.space(x, watch)?;
+        self.lay_out(space, reduced, watch)
+    }
+
+    fn fit_owned(&self, x: Array2<f32>, watch: &Watch<'_>) -> Result<(Pacmap, Array2<f32>)> {
+        let (space, reduced) = self.space(x.view(), watch)?;
+        drop(x);
+        self.lay_out(space, reduced, watch)
+    }
+}
+
+impl PacmapValidParams {
+    /// Checks the rows, and learns the space in which they are laid out.
+    fn space(&self, x: ArrayView2<'_, f32>, watch: &Watch<'_>) -> Result<(Space, Array2<f32>)> {
         let params = &self.0;
         watch.check(DURING)?;
         check(params, x)?;
-        let (rows, dims) = (x.nrows(), params.dims);
-        let near = params.neighbors.unwrap_or_else(|| neighbors_for(rows));
-        let counts = Counts::new(rows, near, params.mid_ratio, params.far_ratio);
-        check_memory(params, rows, x.ncols(), counts)?;
+        check_memory(params, x.nrows(), x.ncols(), counts(params, x.nrows()))?;
         matrix::check_finite(x, "the matrix to fit", "leave the row out before reducing")?;
+        params.threads.run(|| Space::learn(x, params, watch))?
+    }
 
-        let (space, reduced) = params.threads.run(|| Space::learn(x, params, watch))??;
+    fn lay_out(
+        &self,
+        space: Space,
+        reduced: Array2<f32>,
+        watch: &Watch<'_>,
+    ) -> Result<(Pacmap, Array2<f32>)> {
+        let params = &self.0;
+        let (rows, dims) = (reduced.nrows(), params.dims);
+        let counts = counts(params, rows);
         let alike = matrix::largest_magnitude(reduced.view()) == 0.0;
         let coordinates = if alike {
             match &params.init {
@@ -93,6 +114,12 @@ impl Reducer for PacmapValidParams {
         };
         Ok((fitted, coordinates))
     }
+}
+
+/// How many partners of each kind a row has.
+fn counts(params: &PacmapParams, rows: usize) -> Counts {
+    let near = params.neighbors.unwrap_or_else(|| neighbors_for(rows));
+    Counts::new(rows, near, params.mid_ratio, params.far_ratio)
 }
 
 /// All pairs of the rows of the reduced space.
