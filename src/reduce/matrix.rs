@@ -105,14 +105,20 @@ impl Frame {
 
     /// The rows in the frame, below 1.
     pub(super) fn bring(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
-        let scale = scale_to_one(self.size);
-        let mut near = x.to_owned();
-        for mut row in near.outer_iter_mut() {
-            for (value, shift) in row.iter_mut().zip(&self.shift) {
-                *value = ((f64::from(*value) - shift) * scale) as f32;
-            }
+        let mut near = x.as_standard_layout().into_owned();
+        if let Some(values) = near.as_slice_mut() {
+            bring_near(values, &self.shift, scale_to_one(self.size));
         }
         near
+    }
+}
+
+/// Takes `shift` off every row of `values`, then scales them.
+pub(super) fn bring_near(values: &mut [f32], shift: &[f64], scale: f64) {
+    for row in values.chunks_exact_mut(shift.len().max(1)) {
+        for (value, shift) in row.iter_mut().zip(shift) {
+            *value = ((f64::from(*value) - shift) * scale) as f32;
+        }
     }
 }
 

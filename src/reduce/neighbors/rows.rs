@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::ArrayView2;
 
 use super::Metric;
-use crate::reduce::matrix::Frame;
+use crate::reduce::matrix::{self, Frame};
 use crate::{Error, Result};
 
 /// How far beyond the rows searched a query may lie, in their units once scaled.
@@ -218,11 +218,7 @@ impl<'a> Rows<'a> {
 
     fn bring_near(&mut self, shift: &[f64], scale: f32) {
         self.scale = scale;
-        for row in self.values.to_mut().chunks_exact_mut(shift.len().max(1)) {
-            for (value, shift) in row.iter_mut().zip(shift) {
-                *value = ((f64::from(*value) - shift) * f64::from(scale)) as f32;
-            }
-        }
+        matrix::bring_near(self.values.to_mut(), shift, f64::from(scale));
     }
 
     fn mean(&self) -> Vec<f32> {

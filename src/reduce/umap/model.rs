@@ -17,7 +17,8 @@ use crate::reduce::{Metric, NeighborIndex, NeighborSearch, Projection, Threads, 
 ///
 /// Parameters mean what they mean in umap-learn 0.5.12: `n_neighbors` counts the row itself, `a` and
 /// `b` of the curve come from `min_dist` and `spread`. New rows are optimised for 100 epochs up to
-/// 10,000 fitted rows and 30 beyond; umap-learn counts the new rows. The result depends on the seed, never on the number of threads.
+/// 10,000 fitted rows and 30 beyond; umap-learn counts the new rows. The result depends on the seed,
+/// never on the number of threads.
 ///
 /// [`transform`](Projection::transform) begins at the mean of a row's nearest fitted rows, weighted by
 /// membership, and lets it follow them while they stay where they are. What is random in it depends
