@@ -5,6 +5,7 @@
 //! lies in memory.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::{Error, Result};
@@ -57,18 +58,46 @@ pub(super) fn largest_magnitude(x: ArrayView2<'_, f32>) -> f32 {
 ///
 /// What remains to be computed with once rows are centred: a constant column of any size adds nothing.
 pub(super) fn largest_deviation(x: ArrayView2<'_, f32>, mean: &[f64]) -> f64 {
-    let of_chunk = |rows: ArrayView2<'_, f32>| {
-        let mut largest = 0.0_f64;
-        for row in rows.outer_iter() {
-            for_each_value(row, |column, value| {
-                largest = largest.max((f64::from(value) - mean[column]).abs());
-            });
-        }
-        largest
-    };
     let chunks: Vec<ArrayView2<'_, f32>> = x.axis_chunks_iter(Axis(0), CHUNK).collect();
-    let largest = chunks.into_par_iter().map(of_chunk);
+    let largest = chunks.into_par_iter().map(|rows| {
+        // Rounding keeps the order, so a column's furthest value is its smallest or its largest.
+        let (low, high) = pulp::Arch::new().dispatch(Extremes(rows));
+        let ends = low.into_iter().zip(high).zip(mean);
+        ends.fold(0.0_f64, |largest, ((low, high), mean)| {
+            let further = (mean - f64::from(low)).max(f64::from(high) - mean);
+            largest.max(further)
+        })
+    });
     largest.reduce(|| 0.0, f64::max)
+}
+
+#[inline(always)]
+fn widen((low, high): (&mut f32, &mut f32), value: f32) {
+    *low = if value < *low { value } else { *low };
+    *high = if value > *high { value } else { *high };
+}
+
+/// The smallest and the largest value of every column.
+struct Extremes<'a>(ArrayView2<'a, f32>);
+
+impl WithSimd for Extremes<'_> {
+    type Output = (Vec<f32>, Vec<f32>);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let mut low = vec![f32::INFINITY; self.0.ncols()];
+        let mut high = vec![f32::NEG_INFINITY; self.0.ncols()];
+        for row in self.0.outer_iter() {
+            let ends = low.iter_mut().zip(&mut high);
+            match row.to_slice() {
+                Some(values) => ends
+                    .zip(values)
+                    .for_each(|(ends, &value)| widen(ends, value)),
+                None => ends.zip(row).for_each(|(ends, &value)| widen(ends, value)),
+            }
+        }
+        (low, high)
+    }
 }
 
 /// How values are brought to a magnitude whose squares and sums neither overflow nor vanish.
@@ -200,15 +229,8 @@ fn sum_rows(
     origin: &[f64],
     term: impl Fn(f64) -> f64 + Copy + Send + Sync,
 ) -> Vec<f64> {
-    let of_chunk = |rows: ArrayView2<'_, f32>| {
-        let mut partial = vec![0.0; rows.ncols()];
-        for row in rows.outer_iter() {
-            for_each_value(row, |column, value| {
-                partial[column] += term(f64::from(value) - origin[column]);
-            });
-        }
-        partial
-    };
+    let of_chunk =
+        |rows: ArrayView2<'_, f32>| pulp::Arch::new().dispatch(Sums { rows, origin, term });
     let mut total = vec![0.0; x.ncols()];
     // A bounded number of partial sums at a time, whatever the number of rows.
     for part in x.axis_chunks_iter(Axis(0), 64 * CHUNK) {
@@ -221,6 +243,34 @@ fn sum_rows(
         }
     }
     total
+}
+
+/// The sums of a few rows.
+struct Sums<'a, T> {
+    rows: ArrayView2<'a, f32>,
+    origin: &'a [f64],
+    term: T,
+}
+
+impl<T: Fn(f64) -> f64> WithSimd for Sums<'_, T> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let Self { rows, origin, term } = self;
+        let mut sums = vec![0.0; origin.len()];
+        for row in rows.outer_iter() {
+            let places = sums.iter_mut().zip(origin);
+            let add = |((sum, origin), &value): ((&mut f64, &f64), &f32)| {
+                *sum += term(f64::from(value) - origin);
+            };
+            match row.to_slice() {
+                Some(values) => places.zip(values).for_each(add),
+                None => places.zip(row).for_each(add),
+            }
+        }
+        sums
+    }
 }
 
 /// The inner product of two slices of one length, summed in eight fixed lanes.

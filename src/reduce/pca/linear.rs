@@ -10,11 +10,11 @@ use crate::reduce::matrix;
 /// Coordinates that are summed side by side.
 const LANES: usize = 16;
 
-/// Rows that share one reading of the components.
-const ROWS: usize = 4;
+/// Rows that share one reading of the components: as many sums as registers of 8 numbers hold.
+const ROWS: usize = 6;
 
 /// Rows that one task places; a multiple of [`ROWS`].
-const CHUNK: usize = 256;
+const CHUNK: usize = 252;
 
 /// The numbers that a map computes in.
 pub(in crate::reduce) trait Real: Copy + Send + Sync {

@@ -71,16 +71,12 @@ pub(super) fn largest(
     let Some(pairs) = eigen::largest(&small, count) else {
         return Ok(None);
     };
-    let lift = |(value, inner): (f64, Vec<f64>)| {
-        let mut vector = vec![0.0; side];
-        for (weight, column) in inner.iter().zip(basis.col_iter()) {
-            for (sum, entry) in vector.iter_mut().zip(column.iter()) {
-                *sum += weight * entry;
-            }
-        }
-        (value, vector)
-    };
-    Ok(Some(pairs.into_iter().map(lift).collect()))
+    let inner = Mat::from_fn(vectors, pairs.len(), |i, j| pairs[j].1[i]);
+    let mut lifted = Mat::zeros(side, pairs.len());
+    matmul(&mut lifted, Accum::Replace, &basis, &inner, 1.0, Par::Seq);
+    let values = pairs.iter().map(|(value, _)| *value);
+    let lifted = (0..pairs.len()).map(|index| lifted.col_as_slice(index).to_vec());
+    Ok(Some(values.zip(lifted).collect()))
 }
 
 /// An orthonormal basis of the columns' span (Householder).
