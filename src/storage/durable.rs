@@ -19,6 +19,7 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     Result, UploadPart,
 };
+use tokio::runtime::Handle;
 
 use crate::BoxError;
 
@@ -132,12 +133,18 @@ impl MultipartUpload for DurableUpload {
     }
 }
 
+/// Work that waits for the disk: on the threads that a runtime has for it, or where no runtime is
+/// entered on this one.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|source| Error::JoinError { source })?
+    match Handle::try_current() {
+        Ok(runtime) => runtime
+            .spawn_blocking(work)
+            .await
+            .map_err(|source| Error::JoinError { source })?,
+        Err(_) => work(),
+    }
 }
 
 /// Writes a file; with `create` an error when it exists.
@@ -213,7 +220,7 @@ pub(super) fn create_folder(folder: &FilePath) -> Result<()> {
     missing.iter().try_for_each(|path| sync_folder_of(path))
 }
 
-fn sync_file_and_folder(target: &FilePath) -> Result<()> {
+pub(super) fn sync_file_and_folder(target: &FilePath) -> Result<()> {
     File::open(target)
         .and_then(|file| file.sync_all())
         .map_err(|source| failed(target, source))?;

@@ -1,4 +1,4 @@
-//! The runtime that drives object stores; it lives inside and shows in no signature.
+//! What drives the futures of object stores; it lives inside and shows in no signature.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -19,8 +19,12 @@ thread_local! {
     static ON_RUNTIME: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A small multi-threaded runtime whose `block_on` may be called from any thread, inside another
-/// runtime too: it waits on a channel instead of entering a runtime.
+/// Drives a future on the thread that waits for it, or, inside another runtime, on threads of its
+/// own.
+///
+/// Stores on local disks and in memory do their work while they are polled where no runtime is
+/// entered; a hop to other threads and back costs more than much of that work. Inside a runtime
+/// they would hand it to the threads of that one, which may end, so a channel is waited on there.
 #[derive(Debug)]
 pub(crate) struct Executor {
     handle: Handle,
@@ -58,6 +62,9 @@ impl Executor {
         T: Future + Send + 'static,
         T::Output: Send + 'static,
     {
+        if Handle::try_current().is_err() {
+            return Ok(pollster::block_on(task));
+        }
         let (sender, receiver) = mpsc::channel();
         self.handle.spawn(async move {
             // The receiver only goes away together with the caller.
@@ -118,6 +125,8 @@ impl TaskExecutor for Executor {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -132,11 +141,27 @@ mod tests {
 
     #[test]
     fn a_task_may_wait_for_another() {
-        let executor = std::sync::Arc::new(Executor::try_new().unwrap());
+        let executor = Arc::new(Executor::try_new().unwrap());
+        assert_eq!(nested(&executor), 5);
+        let other = Builder::new_current_thread().build().unwrap();
+        assert_eq!(other.block_on(async { nested(&executor) }), 5);
+    }
+
+    fn nested(executor: &Arc<Executor>) -> i32 {
         let inner = executor.clone();
-        let sum = executor
-            .run(async move { inner.run(async { 2 + 2 }).unwrap() + 1 })
-            .unwrap();
-        assert_eq!(sum, 5);
+        let task = async move { inner.run(async { 2 + 2 }).unwrap() + 1 };
+        executor.run(task).unwrap()
+    }
+
+    #[test]
+    fn the_waiting_thread_does_the_work_where_it_can() {
+        let executor = Executor::try_new().unwrap();
+        let here = std::thread::current().id();
+        let worked = executor.run(async { std::thread::current().id() }).unwrap();
+        assert_eq!(worked, here);
+        let other = Builder::new_current_thread().build().unwrap();
+        let worked =
+            other.block_on(async { executor.run(async { std::thread::current().id() }).unwrap() });
+        assert_ne!(worked, here);
     }
 }
