@@ -313,6 +313,21 @@ pub enum Error {
         path: String,
     },
 
+    /// A write failed, and what became of it could not be found out: it may have been done.
+    #[error(
+        "{operation} failed, and whether it was done all the same cannot be read back: {reason} ({path})"
+    )]
+    UnknownOutcome {
+        /// What was tried.
+        operation: &'static str,
+        /// Why it could not be read back.
+        reason: String,
+        /// What the store said to the write.
+        source: BoxError,
+        /// The file or folder, credentials stripped.
+        path: String,
+    },
+
     /// A background writer failed earlier; every call until `finalize` returns this.
     #[error("the writer of stream `{stream}` failed: {message}")]
     Writer {
@@ -398,7 +413,7 @@ impl Error {
             Self::Several { problems } => problems.first().map_or(ErrorKind::Invalid, Error::kind),
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Storage { .. } => ErrorKind::Storage,
+            Self::Storage { .. } | Self::UnknownOutcome { .. } => ErrorKind::Storage,
             Self::Writer { kind, .. } => *kind,
         }
     }

@@ -84,6 +84,32 @@ impl Location {
                 ));
             }
         };
+        Self::at(objects, scheme, path)
+    }
+
+    /// A folder in an object store that the caller brings; `path` may be empty.
+    ///
+    /// The store must create objects atomically (`PutMode::Create`: one of many writers wins) and
+    /// show them at once. Its future must not need a tokio runtime.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use emberlens::storage::{Location, object_store::memory::InMemory};
+    /// let store = Arc::new(InMemory::new());
+    /// let root = Location::in_store(store.clone(), "runs")?;
+    /// root.join("a.json").create("{}")?;
+    /// assert_eq!(Location::in_store(store, "runs")?.list_files()?, ["a.json"]);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` for a path with empty or relative segments.
+    pub fn in_store(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self> {
+        let parsed = Path::parse(path).map_err(|error| bad_address(path, error))?;
+        Self::at(objects, "store", parsed)
+    }
+
+    fn at(objects: Arc<dyn ObjectStore>, scheme: &'static str, path: Path) -> Result<Self> {
         let store = Store {
             objects,
             executor: Arc::new(Executor::try_new()?),
@@ -147,7 +173,8 @@ impl Location {
 
     /// What follows `base` in this address, separated by `/`; `None` when it is not below `base`.
     pub fn relative_to(&self, base: &Location) -> Option<String> {
-        if !Arc::ptr_eq(&self.store, &base.store) && self.store.scheme != "file" {
+        let same = Arc::ptr_eq(&self.store.objects, &base.store.objects);
+        if self.store.scheme != base.store.scheme || (!same && self.store.scheme != "file") {
             return None;
         }
         let parts = self.path.prefix_match(&base.path)?;
@@ -188,15 +215,6 @@ impl Location {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("read", cause(error))),
-        }
-    }
-
-    /// Creates the object unless it exists; false when it does. Atomic: one of many writers wins.
-    pub fn create(&self, bytes: impl Into<Bytes>) -> Result<bool> {
-        match self.put(bytes.into(), true)? {
-            Ok(()) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(self.failed("create", cause(error))),
         }
     }
 
@@ -292,7 +310,14 @@ impl Location {
             .clone()
     }
 
-    fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
+    /// Syncs the object and its folder, where an earlier sync may have failed.
+    pub(crate) fn make_durable(&self) -> Result<()> {
+        self.local_path().map_or(Ok(()), |path| {
+            durable::sync_file_and_folder(&path).map_err(|error| self.failed("sync", cause(error)))
+        })
+    }
+
+    pub(super) fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
         if let Some(target) = self.local_path() {
             // The caller waits anyway: a hop to the I/O threads would only cost time.
             return Ok(durable::put(&target, &bytes.into(), create));
@@ -318,7 +343,7 @@ impl Location {
             .map_err(|error| self.failed("list", cause(error)))
     }
 
-    fn failed(&self, operation: &'static str, source: impl Into<BoxError>) -> Error {
+    pub(super) fn failed(&self, operation: &'static str, source: impl Into<BoxError>) -> Error {
         Error::storage(operation, self.url(), source)
     }
 }

@@ -1,5 +1,6 @@
 //! Object stores behind one address type: locations, durable writes, numbered documents, names.
 
+mod certain;
 mod documents;
 mod durable;
 mod executor;
@@ -8,5 +9,7 @@ pub mod names;
 
 pub use documents::Documents;
 pub use location::Location;
+/// The stores that [`Location::in_store`] takes.
+pub use object_store;
 
 pub(crate) use executor::Executor;

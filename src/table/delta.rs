@@ -1,7 +1,6 @@
 //! The Delta kernel behind one door: creating a table and committing files to it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
@@ -10,23 +9,18 @@ use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoKernel;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::schema::StructType;
+use delta_kernel::transaction::CommitResult;
 use delta_kernel::transaction::create_table::create_table;
-use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
 
 use super::actions::add_actions;
 use super::append::{DataFile, FileWriter};
 use super::damage;
-use super::fields::new_fields;
 use super::latest::Latest;
 use super::snapshot::Snapshot;
 use crate::storage::Location;
 use crate::{Error, Result};
 
-/// How many other writers may win in a row before a commit gives up.
-const MAX_CONFLICTS: u32 = 200;
-/// How often a commit whose outcome is unknown is looked up and tried again.
-const MAX_RETRIES: u32 = 5;
-const ENGINE_INFO: &str = concat!("emberlens/", env!("CARGO_PKG_VERSION"));
+pub(super) const ENGINE_INFO: &str = concat!("emberlens/", env!("CARGO_PKG_VERSION"));
 
 /// A Delta Lake table in a folder; the transaction log is the official kernel's.
 ///
@@ -187,153 +181,6 @@ impl DeltaTable {
         self.commit(writer_id, sequence, &files, &first.schema())
     }
 
-    /// Commits data files; columns that the table lacks are added as nullable columns.
-    pub(crate) fn commit(
-        &self,
-        writer_id: &str,
-        sequence: i64,
-        files: &[DataFile],
-        schema: &Schema,
-    ) -> Result<u64> {
-        self.commit_in_turn(&Commit::try_new(writer_id, sequence, files, schema)?)
-    }
-
-    /// Commits data files in place of all that the table holds; older versions keep theirs.
-    pub(crate) fn replace_all(
-        &self,
-        writer_id: &str,
-        files: &[DataFile],
-        schema: &Schema,
-    ) -> Result<u64> {
-        let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
-        commit.replaces = true;
-        self.commit_in_turn(&commit)
-    }
-
-    /// As [`DeltaTable::replace_all`], as the version right after `base`; `None` when another writer
-    /// was there first and nothing was committed.
-    pub(crate) fn replace_after(
-        &self,
-        base: u64,
-        writer_id: &str,
-        files: &[DataFile],
-        schema: &Schema,
-    ) -> Result<Option<u64>> {
-        let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
-        commit.replaces = true;
-        self.attempt(&commit, self.latest()?, Some(base))
-    }
-
-    fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
-        for conflicts in 0..MAX_CONFLICTS {
-            let again = || self.attempt(commit, self.latest()?, None);
-            let landed = match conflicts {
-                // What was seen may name files that another tool has cleaned up since.
-                0 => self
-                    .attempt(commit, self.last_seen()?, None)
-                    .or_else(|_| again())?,
-                _ => again()?,
-            };
-            if let Some(version) = landed {
-                return Ok(version);
-            }
-            pause(conflicts.min(20), commit.sequence);
-        }
-        let reason = format!("{MAX_CONFLICTS} other commits came first");
-        Err(Error::storage("commit", self.location.url(), reason))
-    }
-
-    /// Commits data files as the version right after `base`; `None` when another writer was there
-    /// first and nothing was committed.
-    pub(crate) fn commit_after(
-        &self,
-        base: u64,
-        writer_id: &str,
-        files: &[DataFile],
-        schema: &Schema,
-    ) -> Result<Option<u64>> {
-        let sequence = i64::try_from(base).unwrap_or(i64::MAX);
-        let commit = Commit::try_new(writer_id, sequence, files, schema)?;
-        self.attempt(&commit, self.latest()?, Some(base))
-    }
-
-    /// One attempt on top of `snapshot` with a known outcome: the version, or `None` after a lost race.
-    ///
-    /// After an error the outcome is unknown until the log is read again: `try_commit` looks for
-    /// our own transaction first, so a commit that did land is never written twice.
-    fn attempt(
-        &self,
-        commit: &Commit<'_>,
-        mut snapshot: Snapshot,
-        base: Option<u64>,
-    ) -> Result<Option<u64>> {
-        let mut retries = 0;
-        loop {
-            let failure = match self.try_commit(commit, &snapshot, base)? {
-                Attempt::Committed(version) => return Ok(Some(version)),
-                Attempt::Conflict => return Ok(None),
-                Attempt::Unknown(failure) => failure,
-            };
-            retries += 1;
-            if retries > MAX_RETRIES {
-                return Err(Error::storage("commit", self.location.url(), failure));
-            }
-            pause(retries * 5, commit.sequence);
-            snapshot = self.latest()?;
-        }
-    }
-
-    fn try_commit(
-        &self,
-        commit: &Commit<'_>,
-        snapshot: &Snapshot,
-        base: Option<u64>,
-    ) -> Result<Attempt> {
-        let engine = self.location.engine();
-        let landed = snapshot
-            .kernel()
-            .get_app_id_version(commit.writer_id, engine.as_ref())
-            .map_err(|error| self.failed("read the log", error))?;
-        if landed.is_some_and(|version| version >= commit.sequence) {
-            return Ok(Attempt::Committed(snapshot.version()));
-        }
-        if base.is_some_and(|base| base != snapshot.version()) {
-            return Ok(Attempt::Conflict);
-        }
-        let new_fields = new_fields(snapshot.schema(), commit.schema, &self.location.url())?;
-        let mut update = snapshot
-            .kernel()
-            .clone()
-            .update_table(UpdateTableOperation::Write, ENGINE_INFO, true)
-            .with_transaction_id(commit.writer_id.to_owned(), commit.sequence);
-        if new_fields.is_empty() && !commit.replaces {
-            update = update.with_blind_append();
-        }
-        for field in new_fields {
-            update = update.add_column(field);
-        }
-        let mut transaction = update
-            .build(engine.as_ref(), Box::new(FileSystemCommitter::new()))
-            .map_err(|error| self.failed("prepare a commit", error))?;
-        if commit.replaces {
-            for page in snapshot.scan_pages()? {
-                transaction.remove_files(page.scan_files);
-            }
-        }
-        transaction.add_files(Box::new(ArrowEngineData::new(commit.adds.clone())));
-        Ok(match transaction.commit(engine.as_ref()) {
-            Ok(CommitResult::Committed(done)) => {
-                if let Some(committed) = done.post_commit_snapshot() {
-                    self.seen.remember(committed);
-                }
-                Attempt::Committed(done.commit_version())
-            }
-            Ok(CommitResult::Conflicted(_)) => Attempt::Conflict,
-            Ok(CommitResult::Retryable(retry)) => Attempt::Unknown(damage::reason(&retry.error)),
-            Err(error) => Attempt::Unknown(damage::reason(&error)),
-        })
-    }
-
     fn load(&self, version: Option<u64>) -> Result<Snapshot> {
         let engine = self.location.engine();
         let mut builder = KernelSnapshot::builder_for(self.location.table_url()?.as_str());
@@ -355,48 +202,13 @@ impl DeltaTable {
         }
     }
 
-    fn failed(&self, operation: &'static str, error: delta_kernel::KernelError) -> Error {
+    pub(super) fn failed(
+        &self,
+        operation: &'static str,
+        error: delta_kernel::KernelError,
+    ) -> Error {
         Error::storage(operation, self.location.url(), damage::reason(&error))
     }
-}
-
-/// What is to be committed, and the name under which the log will know it.
-struct Commit<'a> {
-    writer_id: &'a str,
-    sequence: i64,
-    adds: RecordBatch,
-    schema: &'a Schema,
-    /// Whether the files take the place of those that are there.
-    replaces: bool,
-}
-
-impl<'a> Commit<'a> {
-    fn try_new(
-        writer_id: &'a str,
-        sequence: i64,
-        files: &[DataFile],
-        schema: &'a Schema,
-    ) -> Result<Self> {
-        Ok(Self {
-            writer_id,
-            sequence,
-            adds: add_actions(files)?,
-            schema,
-            replaces: false,
-        })
-    }
-}
-
-enum Attempt {
-    Committed(u64),
-    Conflict,
-    Unknown(String),
-}
-
-/// Waits a little longer each time, spread by the sequence so that writers do not march in step.
-fn pause(step: u32, sequence: i64) {
-    let spread = sequence.unsigned_abs().wrapping_mul(2_654_435_761) % 7;
-    std::thread::sleep(Duration::from_millis(u64::from(step) + spread));
 }
 
 fn is_log_entry(name: &str) -> bool {

@@ -1,0 +1,120 @@
+//! Creating an object with a known outcome.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::Error as StoreError;
+
+use super::Location;
+use super::durable::cause;
+use crate::{Error, Result};
+
+/// How often a write whose outcome is unknown is looked up and tried again.
+const MAX_RETRIES: u32 = 5;
+
+impl Location {
+    /// Creates the object unless it exists; false when it does. Atomic: one of many writers wins.
+    ///
+    /// After an error nobody knows what became of the object, so it is read back: one that holds
+    /// exactly `bytes` is taken for our own, and one that is not there is tried again, 5 times.
+    ///
+    /// # Errors
+    /// `Storage` when the object was not written; [`Error::UnknownOutcome`] when it may have been
+    /// and cannot be read back.
+    pub fn create(&self, bytes: impl Into<Bytes>) -> Result<bool> {
+        let bytes = bytes.into();
+        let mut failure = match self.try_create(&bytes)? {
+            Ok(created) => return Ok(created),
+            Err(failure) => failure,
+        };
+        for retry in 1..=MAX_RETRIES {
+            std::thread::sleep(Duration::from_millis(5 * u64::from(retry)));
+            match self.read_back(&bytes) {
+                Ok(Some(ours)) => return Ok(ours),
+                Ok(None) => match self.try_create(&bytes)? {
+                    Ok(true) => return Ok(true),
+                    // Somebody's, or our own that took its time: reading tells.
+                    Ok(false) => {}
+                    Err(error) => failure = error,
+                },
+                Err(_) => {}
+            }
+        }
+        match self.read_back(&bytes) {
+            Ok(Some(ours)) => Ok(ours),
+            Ok(None) => Err(self.failed("create", cause(failure))),
+            Err(unread) => Err(Error::UnknownOutcome {
+                operation: "create",
+                reason: unread.chain(),
+                source: cause(failure),
+                path: self.url(),
+            }),
+        }
+    }
+
+    fn try_create(&self, bytes: &Bytes) -> Result<Result<bool, StoreError>> {
+        Ok(match self.put(bytes.clone(), true)? {
+            Ok(()) => Ok(true),
+            Err(StoreError::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Whether the object is ours; `None` when there is none.
+    fn read_back(&self, bytes: &Bytes) -> Result<Option<bool>> {
+        match self.read_if_exists()? {
+            None => Ok(None),
+            Some(found) if found == *bytes => self.make_durable().map(|()| Some(true)),
+            Some(_) => Ok(Some(false)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use emberlens_testkit::{Call, Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    fn place(plan: impl FnMut(&Call) -> Option<Fault> + Send + 'static) -> Location {
+        let store = FaultStore::new(Arc::new(InMemory::new()), plan);
+        Location::in_store(Arc::new(store), "a").unwrap()
+    }
+
+    #[test]
+    fn a_write_that_failed_after_it_was_done_is_ours() {
+        for fault in [Fault::After, Fault::TimeOut, Fault::Before] {
+            let place = place(move |call| (call.number == 0).then_some(fault));
+            assert!(place.create("x").unwrap(), "{fault:?}");
+            assert_eq!(&place.read().unwrap()[..], b"x");
+            assert!(!place.create("y").unwrap());
+        }
+    }
+
+    #[test]
+    fn somebody_elses_object_is_not_ours_after_an_error() {
+        let place = place(|call| (call.number == 1).then_some(Fault::Before));
+        assert!(place.create("theirs").unwrap());
+        assert!(!place.create("ours").unwrap());
+    }
+
+    #[test]
+    fn an_outcome_that_cannot_be_known_is_said_to_be_unknown() {
+        let place = place(|call| match call.operation {
+            Operation::Create => Some(Fault::After),
+            _ => Some(Fault::Before),
+        });
+        let error = place.create("x").unwrap_err();
+        assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_write_that_never_works_was_not_done() {
+        let place = place(|call| (call.operation == Operation::Create).then_some(Fault::Before));
+        let error = place.create("x").unwrap_err();
+        assert!(matches!(error, Error::Storage { .. }), "{error}");
+    }
+}

@@ -1,0 +1,8 @@
+//! What the tests of Emberlens break things with.
+//!
+//! - [`FaultStore`]: an object store whose calls fail as a plan says: before they had an effect, after
+//!   it, or in a panic. The same plan always gives the same calls.
+
+mod fault;
+
+pub use fault::{Call, Fault, FaultStore, Operation};

@@ -1,0 +1,182 @@
+//! Whatever call to the store fails, and however: what was acknowledged is there, once; what was not
+//! is there whole or not at all; and the run can be read and written again.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use emberlens::Result;
+use emberlens::run::{At, IfExists, MetricsTableWriter, Project, RunReader};
+use emberlens::storage::Location;
+use emberlens::storage::object_store::ObjectStore;
+use emberlens::storage::object_store::memory::InMemory;
+use emberlens::table::{Columns, DeltaTable, values};
+use emberlens_testkit::{Fault, FaultStore};
+
+const HALF: i64 = 50;
+
+/// What the library said `Ok` to.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    started: bool,
+    scalars: bool,
+    /// Rows flushed of each epoch.
+    rows: BTreeMap<i64, i64>,
+    passes: Vec<i64>,
+    completed: bool,
+}
+
+fn batch(first: i64) -> Columns {
+    let ids: Vec<i64> = (first..first + HALF).collect();
+    let losses: Vec<f32> = ids.iter().map(|&id| id as f32).collect();
+    Columns::new().with("example_id", ids).with("loss", losses)
+}
+
+/// A run with two passes, up to the first error.
+fn write(root: &Location, said: &mut Acknowledged) -> Result<()> {
+    let run = Project::at(root.clone(), "p")?.run("r").start()?;
+    said.started = true;
+    run.log_parameters(&serde_json::json!({"lr": 0.1}))?;
+    for epoch in 0..2 {
+        run.log(&[("loss", 0.5)], At::epoch(epoch))?;
+        run.flush()?;
+        said.scalars |= epoch == 1;
+        let mut writer = MetricsTableWriter::new(&run).split("train").epoch(epoch);
+        writer.add_batch(batch(0))?;
+        writer.flush()?;
+        said.rows.insert(epoch, HALF);
+        writer.add_batch(batch(HALF))?;
+        writer.finalize()?;
+        said.rows.insert(epoch, 2 * HALF);
+        said.passes.push(epoch);
+    }
+    run.complete()?;
+    said.completed = true;
+    Ok(())
+}
+
+/// Everything that must hold of what is in the store.
+fn check(store: &Arc<InMemory>, said: &Acknowledged, what: &str) {
+    let root = Location::in_store(store.clone(), "").unwrap();
+    let project = Project::at(root, "p").unwrap();
+    let reader = match project.open_run("r") {
+        Ok(reader) => reader,
+        Err(error) => {
+            assert!(!said.started, "{what}: {error}");
+            return;
+        }
+    };
+    check_rows(&reader, said, what);
+    if said.scalars {
+        assert_eq!(reader.scalars().unwrap().len(), 2, "{what}");
+    }
+    assert!(
+        !said.completed || reader.status().name() == "completed",
+        "{what}"
+    );
+
+    let run = project.run("r").if_exists(IfExists::Reuse).start().unwrap();
+    let mut again = MetricsTableWriter::new(&run).split("train").epoch(1);
+    again.add_batch(batch(7)).unwrap();
+    again.finalize().unwrap();
+    run.complete().unwrap();
+    let reader = run.reader().unwrap();
+    let rows = reader.metrics("default").epoch(1);
+    assert_eq!(
+        rows.values::<i64>("example_id").unwrap(),
+        (7..7 + HALF).collect::<Vec<_>>()
+    );
+}
+
+fn check_rows(reader: &RunReader, said: &Acknowledged, what: &str) {
+    let mut stored: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    let place = reader.location().join("metrics/default");
+    if DeltaTable::exists(&place).unwrap() {
+        let rows = DeltaTable::open(place)
+            .unwrap()
+            .snapshot()
+            .unwrap()
+            .read(None)
+            .unwrap();
+        let epochs = values::<i64>(&rows, "epoch").unwrap();
+        let ids = values::<i64>(&rows, "example_id").unwrap();
+        let losses = values::<f32>(&rows, "loss").unwrap();
+        for row in 0..rows.num_rows() {
+            assert_eq!(losses[row], ids[row] as f32, "{what}");
+            stored.entry(epochs[row]).or_default().push(ids[row]);
+        }
+    }
+    for epoch in 0..2 {
+        let rows = stored.remove(&epoch).unwrap_or_default();
+        let promised = said.rows.get(&epoch).copied().unwrap_or(0);
+        let there = rows.len() as i64;
+        assert!(
+            there >= promised && there % HALF == 0,
+            "{what}: {there} of {promised} rows"
+        );
+        assert_eq!(
+            rows,
+            (0..there).collect::<Vec<_>>(),
+            "{what}: no gap, no repeat"
+        );
+        let seen = reader
+            .metrics("default")
+            .epoch(epoch)
+            .values::<i64>("example_id");
+        let seen = seen.map_or(0, |ids| ids.len() as i64);
+        assert!(
+            seen == 0 || seen == 2 * HALF,
+            "{what}: {seen} rows of a pass show"
+        );
+        assert!(
+            !said.passes.contains(&epoch) || seen > 0,
+            "{what}: a finished pass is gone"
+        );
+    }
+    assert!(stored.is_empty(), "{what}");
+}
+
+/// Writes with one planned fault; the number of calls that were made.
+fn attempt(fault: Option<(usize, Fault)>) -> usize {
+    let inner = Arc::new(InMemory::new());
+    let fired = Arc::new(AtomicUsize::new(0));
+    let counter = fired.clone();
+    let store = Arc::new(FaultStore::new(inner.clone(), move |call| {
+        let (_, fault) = fault.filter(|(number, _)| *number == call.number)?;
+        // A store may panic on our own thread only: elsewhere it is the caller's.
+        if fault == Fault::Panic && std::thread::current().name() != Some("emberlens-writer") {
+            return None;
+        }
+        counter.fetch_add(1, Ordering::SeqCst);
+        Some(fault)
+    }));
+    let objects: Arc<dyn ObjectStore> = store.clone();
+    let mut said = Acknowledged::default();
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        write(&Location::in_store(objects, "").unwrap(), &mut said)
+    }));
+    let what = match fault {
+        None => "no fault".to_owned(),
+        Some((number, fault)) => format!("{fault:?} at {:?}", store.calls().get(number)),
+    };
+    let outcome = outcome.unwrap_or_else(|_| panic!("{what}: the library panicked"));
+    if fired.load(Ordering::SeqCst) == 0 {
+        outcome.unwrap_or_else(|error| panic!("{what}: {}", error.chain()));
+    }
+    check(&inner, &said, &what);
+    store.calls().len()
+}
+
+#[test]
+fn every_failed_call_leaves_a_whole_run() {
+    let calls = attempt(None);
+    assert!(calls > 30, "{calls} calls are too few to prove anything");
+    for number in 0..calls {
+        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Panic] {
+            attempt(Some((number, fault)));
+        }
+    }
+}

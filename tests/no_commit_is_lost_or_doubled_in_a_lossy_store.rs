@@ -1,0 +1,77 @@
+//! A store in which every fifth call fails before it does anything, every fifth after it, and every
+//! fifth in a time-out: each commit that its writer repeats until it works is there exactly once.
+//!
+//! `EMBERLENS_PROOF_COMMITS` sets how many commits (500).
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use emberlens::ErrorKind;
+use emberlens::storage::Location;
+use emberlens::storage::object_store::memory::InMemory;
+use emberlens::table::{Columns, DeltaTable, values};
+use emberlens_testkit::{Fault, FaultStore};
+
+const ROWS: i64 = 3;
+/// How often one commit is tried before the test gives it up.
+const PATIENCE: usize = 200;
+
+fn commits() -> i64 {
+    let asked = std::env::var("EMBERLENS_PROOF_COMMITS").ok();
+    asked.map_or(500, |text| text.parse().unwrap())
+}
+
+#[test]
+fn no_commit_is_lost_or_doubled_in_a_lossy_store() {
+    for (seed, percent) in [(1, 1), (2, 5), (3, 20)] {
+        let commits = if percent == 20 {
+            commits()
+        } else {
+            commits() / 10
+        };
+        let inner = Arc::new(InMemory::new());
+        let clean = Location::in_store(inner.clone(), "t").unwrap();
+        let batch = |number: i64| {
+            let rows = (0..ROWS).map(|row| number * ROWS + row);
+            Columns::new()
+                .with("x", rows.collect::<Vec<i64>>())
+                .into_batch("test")
+                .unwrap()
+        };
+        DeltaTable::create(clean.clone(), &batch(0).schema()).unwrap();
+        let lossy = FaultStore::new(inner, Fault::at_random(seed, percent));
+        let lossy = Location::in_store(Arc::new(lossy), "t").unwrap();
+        let table = (0..PATIENCE)
+            .find_map(|_| DeltaTable::open(lossy.clone()).ok())
+            .unwrap();
+        let mut errors = 0;
+        for number in 0..commits {
+            let landed =
+                (0..PATIENCE).any(|_| match table.append("writer", number, &[batch(number)]) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        let kind = error.kind();
+                        assert!(
+                            matches!(
+                                kind,
+                                ErrorKind::Storage | ErrorKind::Corrupt | ErrorKind::NotFound
+                            ),
+                            "{error}"
+                        );
+                        errors += 1;
+                        false
+                    }
+                });
+            assert!(landed, "commit {number} never worked");
+        }
+        assert!(percent < 20 || errors > 0, "the store lost nothing");
+        let table = DeltaTable::open(clean).unwrap().snapshot().unwrap();
+        let stored = values::<i64>(&table.read(None).unwrap(), "x").unwrap();
+        assert_eq!(
+            stored,
+            (0..commits * ROWS).collect::<Vec<_>>(),
+            "{percent} %"
+        );
+    }
+}
