@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Storage,
     /// Files on disk are damaged or written by a newer major version.
     Corrupt,
+    /// Another process took the run over: this one must not write to it any more.
+    Fenced,
 }
 
 /// Everything that can go wrong in the library; each variant holds the offending values.
@@ -328,6 +330,17 @@ pub enum Error {
         path: String,
     },
 
+    /// Another process took the run over, so what this one still writes would not count.
+    #[error(
+        "run `{run}` was taken up again by another process while this one stood still; end this process, or resume the run from it ({path})"
+    )]
+    Fenced {
+        /// The run.
+        run: String,
+        /// The run's folder, credentials stripped.
+        path: String,
+    },
+
     /// A background writer failed earlier; every call until `finalize` returns this.
     #[error("the writer of stream `{stream}` failed: {message}")]
     Writer {
@@ -414,6 +427,7 @@ impl Error {
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Storage { .. } | Self::UnknownOutcome { .. } => ErrorKind::Storage,
+            Self::Fenced { .. } => ErrorKind::Fenced,
             Self::Writer { kind, .. } => *kind,
         }
     }

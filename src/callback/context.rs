@@ -22,6 +22,9 @@ pub struct Aggregate {
 pub struct TrainingContext<'a, M> {
     /// 0-based epoch that the event belongs to; at training start the first one that will run.
     pub epoch: usize,
+    /// The 0-based epoch that the training began with: above 0 when it goes on from a checkpoint.
+    /// `None` where the framework does not tell; a resumed run is then not gone on with.
+    pub starting_epoch: Option<usize>,
     /// Epochs that the training is configured for.
     pub total_epochs: usize,
     /// Samples per split, where known.
@@ -51,7 +54,8 @@ impl<M> Clone for TrainingContext<'_, M> {
 impl<M> Copy for TrainingContext<'_, M> {}
 
 impl<M> TrainingContext<'_, M> {
-    /// A context that knows the epochs only; set the other fields with `..`.
+    /// A context that knows the epochs only, of a training that begins with this one; set the other
+    /// fields with `..`.
     ///
     /// ```
     /// use emberlens::callback::TrainingContext;
@@ -63,6 +67,7 @@ impl<M> TrainingContext<'_, M> {
         static NO_HYPERPARAMETERS: serde_json::Value = serde_json::Value::Null;
         Self {
             epoch,
+            starting_epoch: Some(epoch),
             total_epochs,
             split_totals: &NO_TOTALS,
             aggregates: &[],

@@ -46,6 +46,7 @@ impl<M> Callback<M> for MetricsCollection<M> {
         self.check()?;
         let run = self.start()?;
         self.watched(|own| {
+            own.take_back(&run, context)?;
             own.log_hyperparameters(&run, context)?;
             let before = weights_before(context.epoch);
             if own.options.schedule.collects_before_training() && !own.is_collected(&run, before)? {
@@ -116,6 +117,25 @@ impl<M> Callback<M> for MetricsCollection<M> {
 }
 
 impl<M> MetricsCollection<M> {
+    /// What a resumed run holds about epochs that are trained again does not count any more.
+    fn take_back(&self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
+        if !run.awaits_epoch() {
+            return Ok(());
+        }
+        let Some(epoch) = context.starting_epoch else {
+            return Err(Error::invalid(
+                "starting epoch",
+                "unknown",
+                format!(
+                    "run `{}` was resumed and replaces what follows it",
+                    run.id()
+                ),
+                "let the training tell its epochs, or resume with RunBuilder::from_epoch",
+            ));
+        };
+        run.discard_from(as_epoch(epoch))
+    }
+
     /// The run in use; `None` before the first training or direct collection.
     pub fn run_in_use(&self) -> Option<&Run> {
         self.state.run.as_ref().map(|(run, _)| run)

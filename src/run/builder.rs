@@ -29,6 +29,12 @@ pub enum IfExists {
     Rename,
     /// Go on with the newest run of that name, or start one when there is none.
     Reuse,
+    /// Go on with the newest run of that name, as its next attempt, or start one when there is none.
+    /// A process that still writes the run, or stands still and wakes up later, is fenced: its next
+    /// commit fails with [`Error::Fenced`]. [`RunBuilder::from_epoch`] says where the training goes
+    /// on; without it a [`MetricsCollection`](crate::callback::MetricsCollection) says so at the start
+    /// of the training.
+    Resume,
     /// Start a new run; once it exists, delete those of that name that no process writes.
     Overwrite,
     /// Return `AlreadyExists`.
@@ -59,6 +65,7 @@ pub struct RunBuilder {
     name: String,
     facts: Vec<Fact>,
     if_exists: IfExists,
+    from_epoch: Option<i64>,
 }
 
 impl RunBuilder {
@@ -68,6 +75,7 @@ impl RunBuilder {
             name: name.to_owned(),
             facts: Vec::new(),
             if_exists: IfExists::default(),
+            from_epoch: None,
         }
     }
 
@@ -109,6 +117,13 @@ impl RunBuilder {
         self
     }
 
+    /// With [`IfExists::Resume`], the 0-based epoch that the training goes on with: what the run holds
+    /// about it and later ones is taken back, see [`Run::discard_from`].
+    pub fn from_epoch(mut self, epoch: i64) -> Self {
+        self.from_epoch = Some(epoch);
+        self
+    }
+
     /// Starts the run; its status is `running`.
     ///
     /// # Errors
@@ -127,6 +142,7 @@ impl RunBuilder {
                 self.create(name)
             }
             (IfExists::Reuse, Some(id)) => self.reuse(id),
+            (IfExists::Resume, Some(id)) => self.resume(id),
             (IfExists::Overwrite, _) => self.overwrite(&existing),
             (IfExists::Raise, Some(id)) => Err(Error::AlreadyExists {
                 what: "run",
@@ -171,7 +187,22 @@ impl RunBuilder {
 
     /// Goes on with this run.
     pub(super) fn reuse(&self, id: &str) -> Result<Run> {
-        let reader = self.reader_unless_written(id)?;
+        self.reopen(self.reader_unless_written(id)?)
+    }
+
+    /// Goes on with this run, whoever writes it.
+    fn resume(&self, id: &str) -> Result<Run> {
+        let location = self.project.run_location(id);
+        let reader = RunReader::open(location, self.project.location().clone())?;
+        let run = self.reopen(reader)?;
+        match self.from_epoch {
+            Some(epoch) => run.discard_from(epoch)?,
+            None => run.await_epoch(),
+        }
+        Ok(run)
+    }
+
+    fn reopen(&self, reader: RunReader) -> Result<Run> {
         let opened = Fact::Opened {
             format_version: FORMAT_VERSION.to_owned(),
             emberlens_version: env!("CARGO_PKG_VERSION").to_owned(),

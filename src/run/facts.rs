@@ -61,6 +61,8 @@ pub(crate) enum Fact {
         format_version: String,
         emberlens_version: String,
     },
+    /// Scalars, passes and incomplete passes of this epoch and later ones do not count any more.
+    Discarded { from_epoch: i64 },
     /// Flattened parameters; later values replace earlier ones of the same key.
     Parameters { values: BTreeMap<String, Value> },
     /// The latest description counts.
@@ -97,9 +99,10 @@ pub(crate) enum Fact {
 }
 
 /// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "created",
     "opened",
+    "discarded",
     "parameters",
     "description",
     "tag",
@@ -118,12 +121,12 @@ pub(crate) fn documents(run: &Location) -> Documents {
     Documents::at(run.join("run"))
 }
 
-/// Reads all documents of a run that this version knows, oldest first.
+/// Reads all documents of a run that this version knows, oldest first, and how many there are.
 ///
 /// # Errors
 /// `Corrupt` when there is none, one is missing or damaged, or the format is of a newer major
 /// version.
-pub(crate) fn read(run: &Location) -> Result<Vec<Document>> {
+pub(crate) fn read(run: &Location) -> Result<(Vec<Document>, u64)> {
     let all: Vec<(u64, Value)> = documents(run).read_all()?;
     if all.is_empty() {
         return Err(corrupt(
@@ -131,6 +134,7 @@ pub(crate) fn read(run: &Location) -> Result<Vec<Document>> {
             run,
         ));
     }
+    let count = all.len() as u64;
     let mut known = Vec::with_capacity(all.len());
     for (expected, (number, value)) in (0_u64..).zip(all) {
         if number != expected {
@@ -147,12 +151,19 @@ pub(crate) fn read(run: &Location) -> Result<Vec<Document>> {
         Some(Document {
             fact: Fact::Created { .. },
             ..
-        }) => Ok(known),
+        }) => Ok((known, count)),
         _ => Err(corrupt(
             "its first document does not say that it was created",
             run,
         )),
     }
+}
+
+/// A document that another writer appended; `None` for one of a later minor version.
+pub(crate) fn parse_bytes(number: u64, bytes: &[u8], run: &Location) -> Result<Option<Document>> {
+    let value = serde_json::from_slice(bytes)
+        .map_err(|error| corrupt(format!("document {number:020}.json: {error}"), run))?;
+    parse(number, value, run)
 }
 
 /// A run's name and the time of its creation, from its first document alone.
@@ -239,7 +250,7 @@ mod tests {
             created("1.7"),
             serde_json::json!({"time_us": 2, "kind": "mood", "x": 1}),
         ]);
-        assert_eq!(read(&run).unwrap().len(), 1);
+        assert_eq!(read(&run).unwrap().0.len(), 1);
     }
 
     #[test]

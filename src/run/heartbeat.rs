@@ -33,11 +33,14 @@ pub(crate) struct Heartbeat {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process_start: Option<u64>,
     time_us: i64,
+    /// How often the run had been taken up again when this process did.
+    #[serde(default)]
+    attempt: u64,
 }
 
 impl Heartbeat {
     /// The heartbeat of this process, now.
-    pub(crate) fn now() -> Self {
+    pub(crate) fn now(attempt: u64) -> Self {
         let pid = std::process::id();
         Self {
             pid,
@@ -46,12 +49,16 @@ impl Heartbeat {
             pid_namespace: pid_namespace(),
             process_start: process_start(pid),
             time_us: now_us(),
+            attempt,
         }
     }
 
-    /// Writes this process's heartbeat into a run.
-    pub(crate) fn write(run: &Location) -> Result<()> {
-        let json = serde_json::to_vec(&Self::now())
+    /// Writes this process's heartbeat into a run, unless a later attempt beats there.
+    pub(crate) fn write(run: &Location, attempt: u64) -> Result<()> {
+        if Self::read(run)?.is_some_and(|beat| beat.attempt > attempt) {
+            return Ok(());
+        }
+        let json = serde_json::to_vec(&Self::now(attempt))
             .map_err(|error| Error::storage("write the heartbeat", run.url(), error))?;
         place(run).replace(json)
     }
@@ -161,7 +168,7 @@ mod tests {
 
     #[test]
     fn this_process_lives_until_its_heartbeat_is_old() {
-        let beat = Heartbeat::now();
+        let beat = Heartbeat::now(0);
         assert!(!beat.is_dead(beat.time_us + 29 * SECOND));
         assert!(beat.is_dead(beat.time_us + 31 * SECOND));
         assert!(
@@ -180,7 +187,7 @@ mod tests {
         let beat = Heartbeat {
             pid: child.id(),
             process_start: process_start(child.id()),
-            ..Heartbeat::now()
+            ..Heartbeat::now(0)
         };
         assert!(!beat.is_dead(beat.time_us));
         child.kill().unwrap();
@@ -195,14 +202,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_reused_process_id_is_not_the_process() {
-        let mut beat = Heartbeat::now();
+        let mut beat = Heartbeat::now(0);
         beat.process_start = beat.process_start.map(|start| start.wrapping_add(1));
         assert!(beat.is_dead(beat.time_us));
     }
 
     #[test]
     fn another_machine_is_judged_by_age_alone() {
-        let mut beat = Heartbeat::now();
+        let mut beat = Heartbeat::now(0);
         beat.boot_id = Some("another".into());
         beat.pid = u32::MAX;
         assert!(!beat.is_dead(beat.time_us + 29 * SECOND));

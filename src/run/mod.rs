@@ -7,6 +7,7 @@
 
 pub mod active;
 mod add_metrics;
+mod attempt;
 mod builder;
 mod clock;
 mod coordinates;

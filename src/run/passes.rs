@@ -110,6 +110,7 @@ pub(crate) struct Passes {
     under_way: Vec<PassId>,
     /// In order of completion.
     complete: Vec<PassRecord>,
+    discarded: Vec<PassRecord>,
     /// Every stream in the order of its first pass.
     streams: Vec<String>,
 }
@@ -124,6 +125,25 @@ impl Passes {
     /// Another process took the run up: what the one before it began, nobody will finish.
     pub(crate) fn orphan(&mut self) {
         self.under_way.clear();
+    }
+
+    /// What an earlier attempt collected from this epoch on does not count; the files of its passes
+    /// stay known, so that they can be taken out of their tables.
+    pub(crate) fn discard_from(&mut self, epoch: i64) {
+        let is_later = |other: Option<i64>| other.is_some_and(|other| other >= epoch);
+        let (gone, kept) = std::mem::take(&mut self.complete)
+            .into_iter()
+            .partition(|pass| is_later(pass.epoch));
+        self.complete = kept;
+        self.discarded.extend::<Vec<_>>(gone);
+        self.open.retain(|pass| !is_later(pass.epoch));
+        let open: Vec<_> = self.open.iter().map(|pass| &pass.pass_id).collect();
+        self.under_way.retain(|id| open.contains(&id));
+    }
+
+    /// Complete passes that were discarded.
+    pub(crate) fn discarded(&self) -> &[PassRecord] {
+        &self.discarded
     }
 
     /// Whether the process that writes the run works on a pass.

@@ -212,6 +212,44 @@ impl Run {
         self.session.set_status(status)
     }
 
+    /// Takes back what the run holds about this epoch and later ones, for a training that goes on from
+    /// a checkpoint: scalars of those epochs, passes, and passes that were never completed.
+    ///
+    /// Readers leave the passes out from one document on; their rows leave the latest version of
+    /// their tables, and scalars theirs, in one commit each. Scalars that belong to no epoch stay.
+    /// Call it before anything is collected.
+    ///
+    /// ```
+    /// use emberlens::run::{At, IfExists, Project};
+    /// let project = Project::open("memory://", "docs")?;
+    /// let run = project.run("cnn").start()?;
+    /// for epoch in 0..3 {
+    ///     run.log(&[("loss", 1.0 / (1 + epoch) as f64)], At::epoch(epoch))?;
+    /// }
+    /// drop(run);
+    /// let run = project.run("cnn").if_exists(IfExists::Resume).start()?;
+    /// run.discard_from(2)?;
+    /// assert_eq!(run.reader()?.scalars()?.len(), 2);
+    /// # run.complete()?;
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when another process took the run over.
+    pub fn discard_from(&self, epoch: i64) -> Result<()> {
+        self.session.discard_from(epoch)
+    }
+
+    /// Whether the run was resumed and nobody has said yet from which epoch.
+    pub(crate) fn awaits_epoch(&self) -> bool {
+        self.session.awaits_epoch()
+    }
+
+    /// Expects to be told from which epoch a resumed training goes on.
+    pub(super) fn await_epoch(&self) {
+        self.session.await_epoch();
+    }
+
     /// Flushes, then ends the run well.
     ///
     /// # Errors

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use ulid::Ulid;
 
+use super::attempt::Attempt;
 use super::clock::now_us;
 use super::scalars::{self, At, Scalar};
+use super::stream_table::StreamTable;
 use crate::storage::Location;
 use crate::table::DeltaTable;
 use crate::{Error, Result};
@@ -43,7 +45,7 @@ struct Waiting {
 
 #[derive(Debug)]
 struct Sink {
-    table: Option<DeltaTable>,
+    table: StreamTable,
     writer_id: String,
     /// The number of the next batch; a batch keeps its number until it is written.
     sequence: i64,
@@ -53,7 +55,8 @@ struct Sink {
 
 impl ScalarBuffer {
     /// A buffer for a run; `is_new` when the run cannot have scalars yet.
-    pub(crate) fn new(run: Location, is_new: bool) -> Self {
+    pub(crate) fn new(run: Location, is_new: bool, attempt: Attempt) -> Self {
+        let table = StreamTable::at(scalars::location(&run), attempt);
         Self {
             run,
             waiting: Mutex::new(Waiting {
@@ -64,7 +67,7 @@ impl ScalarBuffer {
                 next_step: is_new.then(HashMap::new),
             }),
             sink: Mutex::new(Sink {
-                table: None,
+                table,
                 writer_id: format!("scalars-{}", Ulid::new().to_string().to_ascii_lowercase()),
                 sequence: 0,
                 unsure: None,
@@ -129,7 +132,7 @@ impl ScalarBuffer {
 
     fn write(&self) -> Result<()> {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        sink.retry(&self.run)?;
+        sink.retry()?;
         let rows = {
             let mut waiting = self.waiting();
             waiting.since = None;
@@ -139,8 +142,31 @@ impl ScalarBuffer {
             return Ok(());
         }
         sink.unsure = Some(scalars::encode(&rows)?);
-        sink.retry(&self.run)?;
+        sink.retry()?;
         self.waiting().written = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The table, if there is one.
+    pub(crate) fn table(&self) -> Result<Option<DeltaTable>> {
+        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        sink.table.open()
+    }
+
+    /// Takes the values of this epoch and later ones out of the table, in one commit. Values that
+    /// belong to no epoch stay.
+    pub(crate) fn discard_from(&self, epoch: i64) -> Result<()> {
+        self.flush()?;
+        let Some(table) = self.table()? else {
+            return Ok(());
+        };
+        let all = scalars::read(&self.run)?;
+        let is_kept = |scalar: &&Scalar| scalar.epoch.is_none_or(|own| own < epoch);
+        let kept: Vec<Scalar> = all.iter().filter(is_kept).cloned().collect();
+        if kept.len() < all.len() {
+            table.replace_rows(&scalars::encode(&kept)?)?;
+            self.waiting().next_step = None;
+        }
         Ok(())
     }
 
@@ -200,28 +226,15 @@ impl Waiting {
 
 impl Sink {
     /// Appends the batch that is not known to be written, if there is one.
-    fn retry(&mut self, run: &Location) -> Result<()> {
+    fn retry(&mut self) -> Result<()> {
         let Some(batch) = &self.unsure else {
             return Ok(());
         };
-        let table = match &self.table {
-            Some(table) => table,
-            None => self.table.insert(open_or_create(scalars::location(run))?),
-        };
+        let table = self.table.open_or_create(&scalars::schema())?;
         table.append(&self.writer_id, self.sequence, std::slice::from_ref(batch))?;
         self.sequence += 1;
         self.unsure = None;
         Ok(())
-    }
-}
-
-fn open_or_create(location: Location) -> Result<DeltaTable> {
-    if DeltaTable::exists(&location)? {
-        return DeltaTable::open(location);
-    }
-    match DeltaTable::create(location.clone(), &scalars::schema()) {
-        Err(Error::AlreadyExists { .. }) => DeltaTable::open(location),
-        other => other,
     }
 }
 
@@ -258,11 +271,14 @@ fn check_names<N: AsRef<str>>(values: &[(N, f64)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::facts;
 
     #[test]
     fn the_first_values_are_written_at_once_and_those_soon_after_wait() {
         let run = Location::open("memory://").unwrap().join("r");
-        let buffer = ScalarBuffer::new(run.clone(), true);
+        let documents = facts::documents(&run);
+        let attempt = Attempt::new(run.clone(), 0, documents);
+        let buffer = ScalarBuffer::new(run.clone(), true, attempt);
         let log = |epoch| buffer.log("", &[("loss", 1.0)], At::epoch(epoch)).unwrap();
         let on_disk = || scalars::read(&run).unwrap().len();
         let long = Duration::from_secs(3600);

@@ -1,9 +1,12 @@
 //! One process writing one run: documents, scalars and heartbeat, from start to the last handle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ulid::Ulid;
+
+use super::attempt::Attempt;
 use super::clock::now_us;
 use super::facts::{self, Document, Fact};
 use super::heartbeat::{Heartbeat, Pulse};
@@ -21,10 +24,13 @@ pub(crate) struct Session {
     pub(crate) location: Location,
     pub(crate) id: String,
     documents: Documents,
+    attempt: Attempt,
     state: Mutex<RunState>,
     /// By folder.
     streams: Mutex<HashMap<String, StreamTable>>,
     pub(crate) scalars: Arc<ScalarBuffer>,
+    /// The run was resumed and nobody has said yet from which epoch.
+    awaits_epoch: AtomicBool,
     /// Told to the heartbeat thread, which has nothing to say for a run that ended.
     is_active: Arc<AtomicBool>,
     /// Ends its thread when dropped.
@@ -34,12 +40,13 @@ pub(crate) struct Session {
 /// What the heartbeat thread does; it holds no handle, so that dropping the last one ends the run.
 fn beat(
     location: Location,
+    attempt: u64,
     scalars: Arc<ScalarBuffer>,
     is_active: Arc<AtomicBool>,
 ) -> impl Fn() + Send + 'static {
     move || {
         if is_active.load(Ordering::Relaxed)
-            && let Err(error) = Heartbeat::write(&location)
+            && let Err(error) = Heartbeat::write(&location, attempt)
         {
             tracing::warn!("renewing the heartbeat: {}", error.chain());
         }
@@ -59,7 +66,8 @@ impl Session {
             time_us: now_us(),
             fact: created,
         };
-        if facts::documents(&location).append(&document)? != 0 {
+        let documents = facts::documents(&location);
+        if documents.append(&document)? != 0 {
             return Err(Error::AlreadyExists {
                 what: "run",
                 name: location.name(),
@@ -69,36 +77,54 @@ impl Session {
         }
         let mut state = RunState::empty();
         state.apply(document);
-        let scalars = ScalarBuffer::new(location.clone(), true);
-        Self::open(project, location, state, scalars, facts)
+        let attempt = Attempt::new(location.clone(), 0, documents.clone());
+        Self::open(project, location, documents, attempt, state, facts)
     }
 
-    /// Goes on with a run that nobody writes.
+    /// Goes on with a run, as its next attempt; the first of the facts says so. Writers of earlier
+    /// attempts, should there be any, are fenced when this returns.
     pub(crate) fn reopen(project: Project, reader: RunReader, facts: &[Fact]) -> Result<Self> {
         let (location, state) = reader.into_state();
-        let scalars = ScalarBuffer::new(location.clone(), false);
-        Self::open(project, location, state, scalars, facts)
+        let documents = Documents::after(location.join("run"), state.documents);
+        let attempt = Attempt::new(location.clone(), state.attempt + 1, documents.clone());
+        let session = Self::open(project, location, documents, attempt, state, facts)?;
+        for stream in session.location.join("metrics").list_folders()? {
+            let place = session.location.join("metrics").join(&stream);
+            if let Some(table) = session.stream_table(place).open()? {
+                table.fence()?;
+            }
+        }
+        if let Some(table) = session.scalars.table()? {
+            table.fence()?;
+        }
+        Ok(session)
     }
 
     fn open(
         project: Project,
         location: Location,
+        documents: Documents,
+        attempt: Attempt,
         state: RunState,
-        scalars: ScalarBuffer,
         facts: &[Fact],
     ) -> Result<Self> {
-        Heartbeat::write(&location)?;
+        let number = attempt.number();
+        Heartbeat::write(&location, number)?;
+        let scalars = ScalarBuffer::new(location.clone(), number == 0, attempt.clone());
         let scalars = Arc::new(scalars);
         let is_active = Arc::new(AtomicBool::new(true));
-        let pulse = Pulse::start(beat(location.clone(), scalars.clone(), is_active.clone()))?;
+        let beat = beat(location.clone(), number, scalars.clone(), is_active.clone());
+        let pulse = Pulse::start(beat)?;
         let session = Self {
             project,
             id: location.name(),
-            documents: facts::documents(&location),
+            documents,
+            attempt,
             location,
             state: Mutex::new(state),
             streams: Mutex::default(),
             scalars,
+            awaits_epoch: AtomicBool::new(false),
             is_active,
             _pulse: pulse,
         };
@@ -112,7 +138,9 @@ impl Session {
     pub(crate) fn stream_table(&self, location: Location) -> StreamTable {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = streams.entry(location.name());
-        stream.or_insert_with(|| StreamTable::at(location)).clone()
+        stream
+            .or_insert_with(|| StreamTable::at(location, self.attempt.clone()))
+            .clone()
     }
 
     /// Writes a document, then folds it in: memory never says more than the disk.
@@ -122,8 +150,47 @@ impl Session {
             time_us: now_us(),
             fact,
         };
-        self.documents.append(&document)?;
+        self.documents.append_seeing(&document, |number, bytes| {
+            if let Some(other) = self.attempt.see(number, bytes)? {
+                state.apply(other);
+            }
+            Ok(())
+        })?;
         state.apply(document);
+        Ok(())
+    }
+
+    pub(crate) fn awaits_epoch(&self) -> bool {
+        self.awaits_epoch.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn await_epoch(&self) {
+        self.awaits_epoch.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes back what earlier attempts wrote about this epoch and later ones.
+    pub(crate) fn discard_from(&self, from_epoch: i64) -> Result<()> {
+        // From this document on readers leave it out; then its rows go.
+        self.record(Fact::Discarded { from_epoch })?;
+        let mut files: HashMap<String, HashSet<String>> = HashMap::new();
+        for pass in self.state().passes.discarded() {
+            for file in &pass.files {
+                if let Some((folder, name)) = file.url.rsplit_once('/') {
+                    files
+                        .entry(folder.to_owned())
+                        .or_default()
+                        .insert(name.to_owned());
+                }
+            }
+        }
+        for (folder, names) in files {
+            if let Some(table) = self.stream_table(self.location.join(&folder)).open()? {
+                let writer_id = format!("discard-{}", Ulid::new().to_string().to_ascii_lowercase());
+                table.remove_files(&writer_id, &names)?;
+            }
+        }
+        self.scalars.discard_from(from_epoch)?;
+        self.awaits_epoch.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -139,7 +206,7 @@ impl Session {
         let is_active = status.is_active();
         if is_active && !self.is_active.swap(true, Ordering::Relaxed) {
             // Nobody may see an active run with the old heartbeat of one that ended.
-            Heartbeat::write(&self.location)?;
+            Heartbeat::write(&self.location, self.attempt.number())?;
         }
         if self.state().recorded_status != status {
             self.record(Fact::Status {

@@ -30,15 +30,21 @@ pub(crate) struct RunState {
     pub(crate) passes: Passes,
     pub(crate) projections: Vec<ProjectionInfo>,
     pub(crate) superseded_by: Option<String>,
+    /// How often the run was taken up again: a writer of an earlier attempt is fenced.
+    pub(crate) attempt: u64,
+    /// How many documents there were.
+    pub(crate) documents: u64,
 }
 
 impl RunState {
     /// Reads and folds the documents of a run.
     pub(crate) fn read(run: &Location) -> Result<Self> {
         let mut state = Self::empty();
-        for document in facts::read(run)? {
+        let (documents, count) = facts::read(run)?;
+        for document in documents {
             state.apply(document);
         }
+        state.documents = count;
         // The folder's name is what others know the run by, also after a copy under another name.
         state.id = run.name();
         Ok(state)
@@ -62,6 +68,8 @@ impl RunState {
             passes: Passes::default(),
             projections: Vec::new(),
             superseded_by: None,
+            attempt: 0,
+            documents: 0,
         }
     }
 
@@ -94,8 +102,10 @@ impl RunState {
                 emberlens_version, ..
             } => {
                 self.emberlens_version = emberlens_version;
+                self.attempt += 1;
                 self.passes.orphan();
             }
+            Fact::Discarded { from_epoch } => self.passes.discard_from(from_epoch),
             Fact::Parameters { values } => self.parameters.extend(values),
             Fact::Description { text } => self.description = Some(text),
             Fact::Tag { tag } => push_new(&mut self.tags, tag),
@@ -202,6 +212,45 @@ mod tests {
         assert_eq!(fold(vec![begin(), abandon]).status(), Status::Running);
         assert_eq!(fold(vec![begin(), opened]).status(), Status::Running);
         assert_eq!(fold(vec![begin(), completed]).status(), Status::Completed);
+    }
+
+    #[test]
+    fn passes_from_an_epoch_on_are_discarded_and_later_ones_count() {
+        let begin = |pass_id: &str, epoch| Fact::PassStarted {
+            pass_id: pass_id.into(),
+            stream: "default".into(),
+            split: "train".into(),
+            epoch,
+        };
+        let end = |pass_id: &str, epoch| {
+            Fact::PassCompleted(crate::run::PassRecord {
+                pass_id: pass_id.into(),
+                stream: "default".into(),
+                split: "train".into(),
+                epoch,
+                rows: 1,
+                files: Vec::new(),
+                table: None,
+                finished_us: 0,
+            })
+        };
+        let both = |id, epoch| [begin(id, epoch), end(id, epoch)];
+        let mut facts: Vec<Fact> = Vec::new();
+        facts.extend(both("none", None));
+        facts.extend(both("zero", Some(0)));
+        facts.extend(both("one", Some(1)));
+        facts.push(begin("open", Some(2)));
+        facts.push(Fact::Discarded { from_epoch: 1 });
+        facts.extend(both("again", Some(1)));
+        let state = fold(facts);
+        let ids: Vec<_> = state
+            .passes
+            .latest("default")
+            .iter()
+            .map(|pass| &*pass.pass_id)
+            .collect();
+        assert_eq!(ids, ["none", "zero", "again"]);
+        assert!(state.passes.incomplete().is_empty());
     }
 
     #[test]

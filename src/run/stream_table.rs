@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::Schema;
 
+use super::attempt::Attempt;
 use crate::storage::Location;
 use crate::table::DeltaTable;
 use crate::{Error, ErrorKind, Result};
@@ -12,14 +13,16 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct StreamTable {
     location: Location,
+    attempt: Attempt,
     table: Arc<Mutex<Option<DeltaTable>>>,
 }
 
 impl StreamTable {
     /// The table in that folder; nothing is read or created.
-    pub(crate) fn at(location: Location) -> Self {
+    pub(crate) fn at(location: Location, attempt: Attempt) -> Self {
         Self {
             location,
+            attempt,
             table: Arc::default(),
         }
     }
@@ -33,7 +36,7 @@ impl StreamTable {
         let mut known = self.known();
         if known.is_none() {
             *known = match DeltaTable::open(self.location.clone()) {
-                Ok(table) => Some(table),
+                Ok(table) => Some(table.owned_by(self.attempt.owner())),
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             };
@@ -46,10 +49,13 @@ impl StreamTable {
         if let Some(table) = self.open()? {
             return Ok(table);
         }
+        // A table that is not there yet cannot say that the run was taken over.
+        self.attempt.check()?;
         let made = match DeltaTable::create(self.location.clone(), schema) {
             Err(Error::AlreadyExists { .. }) => DeltaTable::open(self.location.clone()),
             other => other,
-        }?;
+        }?
+        .owned_by(self.attempt.owner());
         *self.known() = Some(made.clone());
         Ok(made)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +13,9 @@ use crate::{Error, Result};
 
 /// How often a number may be taken by another writer before `append` gives up.
 const MAX_ATTEMPTS: u64 = 1000;
+
+/// How often a document that exists is looked for.
+const MAX_READS: u64 = 5;
 
 /// A folder of documents `00000000000000000000.json`, `...01.json`, ... in the order they were
 /// appended, by any number of writers.
@@ -27,9 +32,14 @@ pub struct Documents {
 impl Documents {
     /// The documents in `folder`; nothing is read or created.
     pub fn at(folder: Location) -> Self {
+        Self::after(folder, 0)
+    }
+
+    /// The documents in `folder`, of which those below `read` were read.
+    pub(crate) fn after(folder: Location, read: u64) -> Self {
         Self {
             folder,
-            next: Arc::default(),
+            next: Arc::new(AtomicU64::new(read)),
         }
     }
 
@@ -38,6 +48,16 @@ impl Documents {
     /// # Errors
     /// `Storage` when the store fails; `Invalid` when `document` has no JSON form.
     pub fn append<T: Serialize>(&self, document: &T) -> Result<u64> {
+        self.append_seeing(document, |_, _| Ok(()))
+    }
+
+    /// As [`Documents::append`]; `other` is shown what other writers appended since this handle's last
+    /// document, and may refuse to go on.
+    pub(crate) fn append_seeing<T: Serialize>(
+        &self,
+        document: &T,
+        mut other: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<u64> {
         let json = serde_json::to_vec(document).map_err(|error| {
             Error::invalid(
                 "document",
@@ -46,7 +66,7 @@ impl Documents {
                 "use values that JSON can hold",
             )
         })?;
-        let json = bytes::Bytes::from(json);
+        let json = Bytes::from(json);
         // Numbers below are taken, so that a folder of thousands need not be listed every time.
         let first = match self.next.load(Ordering::Acquire) {
             0 => self.numbers()?.last().map_or(0, |last| last + 1),
@@ -57,12 +77,38 @@ impl Documents {
                 self.next.fetch_max(number + 1, Ordering::AcqRel);
                 return Ok(number);
             }
+            other(number, &self.read_taken(number)?)?;
+            self.next.fetch_max(number + 1, Ordering::AcqRel);
         }
         Err(Error::storage(
             "append a document",
             self.folder.url(),
             format!("{MAX_ATTEMPTS} numbers in a row were taken by other writers"),
         ))
+    }
+
+    /// What other writers appended since this handle's last document.
+    pub(crate) fn newer(&self) -> Result<Vec<(u64, Bytes)>> {
+        let mut newer = Vec::new();
+        for number in self.next.load(Ordering::Acquire).. {
+            match self.document(number).read_if_exists()? {
+                Some(bytes) => newer.push((number, bytes)),
+                None => break,
+            }
+        }
+        Ok(newer)
+    }
+
+    /// A document that exists, as a writer was told: stores may take a moment to show it.
+    fn read_taken(&self, number: u64) -> Result<Bytes> {
+        let place = self.document(number);
+        for wait in 0..MAX_READS {
+            std::thread::sleep(Duration::from_millis(5 * wait));
+            if let Some(bytes) = place.read_if_exists()? {
+                return Ok(bytes);
+            }
+        }
+        place.read()
     }
 
     /// All documents with their numbers, oldest first.

@@ -1,5 +1,6 @@
 //! Committing files to a table: in turn with other writers, and with a known outcome.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -7,11 +8,13 @@ use arrow_schema::Schema;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+use ulid::Ulid;
 
 use super::actions::add_actions;
-use super::append::DataFile;
+use super::append::{DataFile, FileWriter};
 use super::damage;
 use super::delta::{DeltaTable, ENGINE_INFO};
+use super::fence::named;
 use super::fields::new_fields;
 use super::snapshot::Snapshot;
 use crate::{Error, Result};
@@ -41,8 +44,49 @@ impl DeltaTable {
         schema: &Schema,
     ) -> Result<u64> {
         let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
-        commit.replaces = true;
+        commit.removes = Removes::All;
         self.commit_in_turn(&commit)
+    }
+
+    /// Commits these rows, maybe none, in place of all that the table holds.
+    pub(crate) fn replace_rows(&self, rows: &RecordBatch) -> Result<()> {
+        let writer_id = format!("replace-{}", Ulid::new().to_string().to_ascii_lowercase());
+        let schema = rows.schema();
+        let order = self.latest()?.version() + 1;
+        let mut writer = FileWriter::starting_at(self.location().clone(), schema.clone(), order);
+        if rows.num_rows() > 0 {
+            writer.write(rows)?;
+        }
+        let files = writer.finish()?;
+        let mut commit = match files.is_empty() {
+            true => Commit::of_nothing(&writer_id, 0, &schema),
+            false => Commit::try_new(&writer_id, 0, &files, &schema)?,
+        };
+        commit.removes = Removes::All;
+        self.commit_in_turn(&commit).map(drop)
+    }
+
+    /// Takes files of these names out of the table; older versions keep them.
+    pub(crate) fn remove_files(&self, writer_id: &str, names: &HashSet<String>) -> Result<()> {
+        let snapshot = self.latest()?;
+        if !snapshot.has_any(names)? {
+            return Ok(());
+        }
+        let schema = snapshot.schema().clone();
+        let mut commit = Commit::of_nothing(writer_id, 0, &schema);
+        commit.removes = Removes::Named(names);
+        self.commit_in_turn(&commit).map(drop)
+    }
+
+    /// Commits a name and a number, and no change of the rows.
+    pub(super) fn commit_nothing(
+        &self,
+        writer_id: &str,
+        sequence: i64,
+        schema: &Schema,
+    ) -> Result<()> {
+        let commit = Commit::of_nothing(writer_id, sequence, schema);
+        self.commit_in_turn(&commit).map(drop)
     }
 
     /// As [`DeltaTable::replace_all`], as the version right after `base`; `None` when another writer
@@ -55,7 +99,7 @@ impl DeltaTable {
         schema: &Schema,
     ) -> Result<Option<u64>> {
         let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
-        commit.replaces = true;
+        commit.removes = Removes::All;
         self.attempt(&commit, self.latest()?, Some(base))
     }
 
@@ -107,6 +151,7 @@ impl DeltaTable {
         let mut seen = self.with_landed(commit, snapshot);
         loop {
             match (seen, &unknown) {
+                (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
                 (Ok((_, Some(version))), None) => return Ok(Some(version)),
                 (Ok((_, Some(_))), Some(unknown)) => return self.confirm(unknown).map(Some),
                 (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
@@ -152,6 +197,9 @@ impl DeltaTable {
             .get_app_id_version(commit.writer_id, engine.as_ref())
             .map_err(|error| self.failed("read the log", error))?;
         let landed = sequence.is_some_and(|sequence| sequence >= commit.sequence);
+        if !landed {
+            self.check_fence(&snapshot)?;
+        }
         let version = landed.then(|| snapshot.version());
         Ok((snapshot, version))
     }
@@ -179,7 +227,8 @@ impl DeltaTable {
             .clone()
             .update_table(UpdateTableOperation::Write, ENGINE_INFO, true)
             .with_transaction_id(commit.writer_id.to_owned(), commit.sequence);
-        if new_fields.is_empty() && !commit.replaces {
+        let only_adds = commit.adds.is_some() && matches!(commit.removes, Removes::Nothing);
+        if new_fields.is_empty() && only_adds {
             update = update.with_blind_append();
         }
         for field in new_fields {
@@ -188,12 +237,19 @@ impl DeltaTable {
         let mut transaction = update
             .build(engine.as_ref(), Box::new(FileSystemCommitter::new()))
             .map_err(|error| self.failed("prepare a commit", error))?;
-        if commit.replaces {
+        if !matches!(commit.removes, Removes::Nothing) {
             for page in snapshot.scan_pages()? {
-                transaction.remove_files(page.scan_files);
+                let files = match commit.removes {
+                    Removes::Named(names) => named(page.scan_files, names)
+                        .map_err(|error| self.failed("prepare a commit", error))?,
+                    _ => page.scan_files,
+                };
+                transaction.remove_files(files);
             }
         }
-        transaction.add_files(Box::new(ArrowEngineData::new(commit.adds.clone())));
+        if let Some(adds) = &commit.adds {
+            transaction.add_files(Box::new(ArrowEngineData::new(adds.clone())));
+        }
         Ok(match transaction.commit(engine.as_ref()) {
             Ok(CommitResult::Committed(done)) => {
                 if let Some(committed) = done.post_commit_snapshot() {
@@ -212,10 +268,17 @@ impl DeltaTable {
 struct Commit<'a> {
     writer_id: &'a str,
     sequence: i64,
-    adds: RecordBatch,
+    adds: Option<RecordBatch>,
     schema: &'a Schema,
-    /// Whether the files take the place of those that are there.
-    replaces: bool,
+    removes: Removes<'a>,
+}
+
+/// Which of the files that are there a commit takes out.
+#[derive(Clone, Copy)]
+enum Removes<'a> {
+    Nothing,
+    All,
+    Named(&'a HashSet<String>),
 }
 
 impl<'a> Commit<'a> {
@@ -226,12 +289,19 @@ impl<'a> Commit<'a> {
         schema: &'a Schema,
     ) -> Result<Self> {
         Ok(Self {
+            adds: Some(add_actions(files)?),
+            ..Self::of_nothing(writer_id, sequence, schema)
+        })
+    }
+
+    fn of_nothing(writer_id: &'a str, sequence: i64, schema: &'a Schema) -> Self {
+        Self {
             writer_id,
             sequence,
-            adds: add_actions(files)?,
+            adds: None,
             schema,
-            replaces: false,
-        })
+            removes: Removes::Nothing,
+        }
     }
 }
 

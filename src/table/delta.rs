@@ -15,6 +15,7 @@ use delta_kernel::transaction::create_table::create_table;
 use super::actions::add_actions;
 use super::append::{DataFile, FileWriter};
 use super::damage;
+use super::fence::Owner;
 use super::latest::Latest;
 use super::snapshot::Snapshot;
 use crate::storage::Location;
@@ -41,6 +42,8 @@ pub(super) const ENGINE_INFO: &str = concat!("emberlens/", env!("CARGO_PKG_VERSI
 pub struct DeltaTable {
     location: Location,
     seen: Latest,
+    /// The attempt of a run that commits; none for tables that no run owns.
+    owner: Option<Arc<Owner>>,
 }
 
 impl DeltaTable {
@@ -117,7 +120,16 @@ impl DeltaTable {
         Self {
             location,
             seen: Latest::default(),
+            owner: None,
         }
+    }
+
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_deref()
+    }
+
+    pub(super) fn set_owner(&mut self, owner: Arc<Owner>) {
+        self.owner = Some(owner);
     }
 
     pub(super) fn seen(&self) -> &Latest {

@@ -15,6 +15,7 @@ mod dataset;
 mod delta;
 mod embedding;
 pub mod export;
+mod fence;
 mod fields;
 pub mod import;
 mod latest;
@@ -31,4 +32,5 @@ pub use snapshot::Snapshot;
 pub use values::{ColumnValue, values};
 
 pub(crate) use append::{DataFile, FileWriter};
+pub(crate) use fence::Owner;
 pub(crate) use schema::names as column_names;

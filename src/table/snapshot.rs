@@ -169,6 +169,11 @@ impl Snapshot {
         Ok(files)
     }
 
+    /// Whether this version has a data file of one of these names.
+    pub(super) fn has_any(&self, names: &HashSet<String>) -> Result<bool> {
+        Ok(self.files()?.iter().any(|file| names.contains(&file.path)))
+    }
+
     /// The log's entries for the data files of this version.
     pub(super) fn scan_pages(&self) -> Result<Vec<ScanMetadata>> {
         let failed = |error: delta_kernel::KernelError| damage::log_error(&self.location, &error);

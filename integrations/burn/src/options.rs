@@ -45,8 +45,9 @@ impl<M: InferenceStep, I> Lens<M, I> {
         self
     }
 
-    /// What happens when a run of that name exists; [`IfExists::Reuse`] goes on with one, for a
-    /// training that resumes from a checkpoint.
+    /// What happens when a run of that name exists; [`IfExists::Resume`] goes on with one for a
+    /// training that resumes from a checkpoint: what the run holds from the checkpoint's epoch on is
+    /// replaced, and an older process that still writes it is fenced.
     pub fn if_exists(mut self, choice: IfExists) -> Self {
         self.if_exists = choice;
         self

@@ -56,6 +56,10 @@ impl<M: Module> Teller<M> {
             told.event,
             &TrainingContext {
                 epoch: told.epoch,
+                starting_epoch: told
+                    .notes
+                    .starting_epoch
+                    .map(|epoch| epoch.saturating_sub(1)),
                 total_epochs: told.notes.total_epochs.unwrap_or(told.epoch + 1),
                 split_totals: &told.notes.split_totals,
                 aggregates: &told.notes.aggregates,

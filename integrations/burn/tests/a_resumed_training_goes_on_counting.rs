@@ -78,3 +78,47 @@ fn the_schedule_goes_on_where_it_was() {
     // Nothing is left to train, and nothing is collected twice.
     assert_eq!(train(root.path(), Some(6), 6), both_splits([1, 2, 4, 5]));
 }
+
+#[test]
+fn epochs_after_the_checkpoint_are_replaced_and_those_before_it_stay() {
+    let root = tempfile::tempdir().unwrap();
+    let part = |from: Option<usize>, epochs| {
+        let lens = lens(root.path())
+            .run_name("crashed")
+            .if_exists(IfExists::Resume);
+        let prepared = training(&lens, root.path())
+            .metrics((LossMetric::new(),))
+            .with_default_checkpointers()
+            .num_epochs(epochs);
+        let prepared = match from {
+            Some(epoch) => prepared.checkpoint(epoch),
+            None => prepared,
+        };
+        let learner = learner(&lens);
+        lens.launch(prepared, learner)
+            .unwrap()
+            .run
+            .reader()
+            .unwrap()
+    };
+    let first = part(None, 3);
+    // The machine died in epoch 2, whose checkpoint is not to be trusted: back to that of epoch 1.
+    let second = part(Some(2), 4);
+    assert_eq!(second.id(), first.id());
+    assert_eq!(passes(&second), both_splits(0..4));
+    let ids = |reader: &emberlens::run::RunReader| -> Vec<String> {
+        let of_train = reader
+            .passes("default")
+            .into_iter()
+            .filter(|pass| pass.split == "train");
+        of_train.map(|pass| pass.pass_id).collect()
+    };
+    assert_eq!(ids(&second)[..2], ids(&first)[..2], "epochs 0 and 1 stay");
+    assert_ne!(ids(&second)[2], ids(&first)[2], "epoch 2 is collected anew");
+    let scalars = second.scalars().unwrap();
+    let losses = scalars
+        .iter()
+        .filter(|scalar| scalar.name == "Loss" && scalar.split == "train");
+    let epochs: Vec<_> = losses.filter_map(|scalar| scalar.epoch).collect();
+    assert_eq!(epochs, [0, 1, 2, 3], "every epoch has one loss");
+}

@@ -1,0 +1,81 @@
+//! Fencing: a table that a later attempt has taken over refuses the commits of earlier ones.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::{FilteredEngineData, KernelResult};
+
+use super::delta::DeltaTable;
+use super::snapshot::Snapshot;
+use crate::{Error, Result};
+
+/// The application whose `txn` in a table's log counts attempts.
+const FENCE: &str = "emberlens-attempt";
+
+/// Who commits to a table of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    /// The run's id.
+    pub(crate) run: String,
+    /// The run's address.
+    pub(crate) path: String,
+    /// How often the run had been taken up again.
+    pub(crate) attempt: i64,
+}
+
+impl DeltaTable {
+    /// The table as an attempt of a run writes it: its commits fail once a later one has taken over.
+    pub(crate) fn owned_by(mut self, owner: Owner) -> Self {
+        self.set_owner(Arc::new(owner));
+        self
+    }
+
+    /// Takes the table over: from now on commits of earlier attempts fail.
+    pub(crate) fn fence(&self) -> Result<()> {
+        let attempt = self.owner().map_or(0, |owner| owner.attempt);
+        let schema = self.latest()?.schema().clone();
+        self.commit_nothing(FENCE, attempt, &schema)
+    }
+
+    /// An error when a later attempt than the owner's has taken the table over.
+    pub(super) fn check_fence(&self, snapshot: &Snapshot) -> Result<()> {
+        let Some(owner) = self.owner() else {
+            return Ok(());
+        };
+        let engine = self.location().engine();
+        let fence = snapshot
+            .kernel()
+            .get_app_id_version(FENCE, engine.as_ref())
+            .map_err(|error| self.failed("read the log", error))?;
+        if fence.is_none_or(|fence| fence <= owner.attempt) {
+            return Ok(());
+        }
+        Err(Error::Fenced {
+            run: owner.run.clone(),
+            path: owner.path.clone(),
+        })
+    }
+}
+
+/// Of the log's entries those for files of these names.
+pub(super) fn named(
+    entries: FilteredEngineData,
+    names: &HashSet<String>,
+) -> KernelResult<FilteredEngineData> {
+    let (data, mut selected) = entries.into_parts();
+    selected.resize(data.len(), true);
+    let data = ArrowEngineData::try_from_engine_data(data)?;
+    if let Some(paths) = data
+        .record_batch()
+        .column_by_name("path")
+        .and_then(|paths| paths.as_string_opt::<i32>())
+    {
+        for (row, selected) in selected.iter_mut().enumerate() {
+            *selected &= paths.is_valid(row) && names.contains(paths.value(row));
+        }
+    }
+    FilteredEngineData::try_new(data, selected)
+}

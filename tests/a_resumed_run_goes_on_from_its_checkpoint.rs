@@ -1,0 +1,169 @@
+//! Training that is killed and resumed, any number of times, at any point: the run holds what a model
+//! of it says. Scalars and passes from the checkpoint's epoch on are replaced, older ones stay.
+//!
+//! `EMBERLENS_PROOF_SEQUENCES` sets how many sequences (50).
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run};
+use emberlens::table::{Columns, DeltaTable, values};
+use proptest::prelude::*;
+
+/// What a training does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Scalar,
+    Flush,
+    Pass,
+    /// A pass that the kill interrupts after a flush.
+    HalfPass,
+    NextEpoch,
+    /// Killed, and resumed so many epochs before the current one.
+    Resume(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => Just(Step::Scalar),
+        2 => Just(Step::Flush),
+        3 => Just(Step::Pass),
+        1 => Just(Step::HalfPass),
+        3 => Just(Step::NextEpoch),
+        2 => (0..3_i64).prop_map(Step::Resume),
+    ];
+    prop::collection::vec(step, 1..25)
+}
+
+/// What the run must hold.
+#[derive(Default)]
+struct Model {
+    /// Flushed values in order, with their epochs.
+    scalars: Vec<(i64, f64)>,
+    waiting: Vec<(i64, f64)>,
+    /// First example of the last complete pass of every epoch.
+    passes: BTreeMap<i64, i64>,
+}
+
+impl Model {
+    fn resume(&mut self, epoch: i64) {
+        self.waiting.clear();
+        self.scalars.retain(|(own, _)| *own < epoch);
+        self.passes.retain(|own, _| *own < epoch);
+    }
+}
+
+fn rows(first: i64) -> Columns {
+    Columns::new().with("example_id", (first..first + 3).collect::<Vec<i64>>())
+}
+
+fn run_all(steps: &[Step]) {
+    let project = Project::open("memory://", "p").unwrap();
+    let mut run = project.run("r").start().unwrap();
+    let mut model = Model::default();
+    let (mut epoch, mut count) = (0, 0);
+    let mut zombies = Vec::new();
+    for step in steps {
+        count += 1;
+        let mut writer = MetricsTableWriter::new(&run).split("train").epoch(epoch);
+        match step {
+            Step::Scalar => {
+                run.log(&[("loss", f64::from(count))], At::epoch(epoch))
+                    .unwrap();
+                model.waiting.push((epoch, f64::from(count)));
+            }
+            Step::Flush => {
+                run.flush().unwrap();
+                model.scalars.append(&mut model.waiting);
+            }
+            Step::Pass => {
+                writer.add_batch(rows(i64::from(count))).unwrap();
+                writer.finalize().unwrap();
+                model.passes.insert(epoch, i64::from(count));
+            }
+            Step::HalfPass => {
+                writer.add_batch(rows(i64::from(count))).unwrap();
+                writer.flush().unwrap();
+                zombies.push(writer);
+            }
+            Step::NextEpoch => epoch += 1,
+            Step::Resume(back) => {
+                epoch = (epoch - back).max(0);
+                let again = project
+                    .run("r")
+                    .if_exists(IfExists::Resume)
+                    .from_epoch(epoch);
+                let old = std::mem::replace(&mut run, again.start().unwrap());
+                model.resume(epoch);
+                // What the old process still does is in vain.
+                zombies.clear();
+                drop(old);
+            }
+        }
+    }
+    check(&run, &model);
+    drop(zombies);
+}
+
+fn check(run: &Run, model: &Model) {
+    let state = run.project().open_run(run.id()).unwrap();
+    let scalars: Vec<(i64, f64)> = state
+        .scalars()
+        .unwrap()
+        .iter()
+        .map(|scalar| (scalar.epoch.unwrap(), scalar.value))
+        .collect();
+    assert_eq!(scalars, model.scalars);
+    let seen: BTreeMap<i64, i64> = state
+        .passes("default")
+        .iter()
+        .map(|pass| {
+            let epoch = pass.epoch.unwrap();
+            let ids: Vec<i64> = state
+                .metrics("default")
+                .epoch(epoch)
+                .values("example_id")
+                .unwrap();
+            assert_eq!(ids, (ids[0]..ids[0] + 3).collect::<Vec<_>>());
+            (epoch, ids[0])
+        })
+        .collect();
+    assert_eq!(seen, model.passes);
+    // Rows of passes that do not count any more have left the table, for readers of other kinds.
+    let place = state.location().join("metrics/default");
+    if DeltaTable::exists(&place).unwrap() {
+        let stored = DeltaTable::open(place)
+            .unwrap()
+            .snapshot()
+            .unwrap()
+            .read(None)
+            .unwrap();
+        let complete: Vec<_> = state
+            .passes("default")
+            .into_iter()
+            .map(|pass| pass.pass_id)
+            .collect();
+        let ids = values::<String>(&stored, "pass_id").unwrap();
+        let counted = ids.iter().filter(|&id| complete.contains(id)).count();
+        assert_eq!(counted, 3 * model.passes.len());
+    }
+}
+
+#[test]
+fn a_resumed_run_goes_on_from_its_checkpoint() {
+    let asked = std::env::var("EMBERLENS_PROOF_SEQUENCES").ok();
+    let cases = asked.map_or(50, |text| text.parse().unwrap());
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    runner
+        .run(&steps(), |steps| {
+            run_all(&steps);
+            Ok(())
+        })
+        .unwrap();
+}

@@ -1,0 +1,196 @@
+//! A process that stood still while another one took its run up finds that out at its next commit,
+//! whatever it commits; nothing it still had counts.
+//!
+//! `EMBERLENS_PROOF_ZOMBIES` sets how many processes are stopped and woken (10).
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, Status};
+use emberlens::table::Columns;
+use emberlens::{Error, ErrorKind, Result};
+
+const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
+/// The exit code of a child that was told it is fenced.
+const FENCED: i32 = 42;
+
+fn batch(first: i64) -> Columns {
+    Columns::new().with("example_id", (first..first + 10).collect::<Vec<i64>>())
+}
+
+fn writer(run: &Run, epoch: i64) -> MetricsTableWriter {
+    MetricsTableWriter::new(run).split("train").epoch(epoch)
+}
+
+fn pass(run: &Run, stream: &str, epoch: i64) -> Result<()> {
+    let mut writer = writer(run, epoch).stream(stream);
+    writer.add_batch(batch(0))?;
+    writer.finalize().map(drop)
+}
+
+fn resume(project: &Project) -> Run {
+    project
+        .run("r")
+        .if_exists(IfExists::Resume)
+        .from_epoch(1)
+        .start()
+        .unwrap()
+}
+
+fn assert_fenced<T: std::fmt::Debug>(outcome: Result<T>) {
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
+}
+
+#[test]
+fn every_write_of_an_older_attempt_fails() {
+    let project = Project::open("memory://", "p").unwrap();
+    let old = project.run("r").start().unwrap();
+    pass(&old, "default", 0).unwrap();
+    old.log(&[("loss", 0.5)], At::epoch(0)).unwrap();
+    old.flush().unwrap();
+    let (mut flushed, mut begun) = (writer(&old, 1), writer(&old, 2));
+    for writer in [&mut flushed, &mut begun] {
+        writer.add_batch(batch(0)).unwrap();
+        writer.flush().unwrap();
+        writer.add_batch(batch(10)).unwrap();
+    }
+    let mut elsewhere = writer(&old, 1).stream("words");
+    elsewhere.add_batch(batch(0)).unwrap();
+
+    let new = resume(&project);
+    assert_fenced(flushed.flush());
+    assert_fenced(begun.finalize());
+    assert_fenced(elsewhere.flush());
+    old.log(&[("loss", 0.1)], At::epoch(1)).unwrap();
+    assert_fenced(old.flush());
+    assert_fenced(old.log_parameters(&serde_json::json!({"lr": 1})));
+    assert_fenced(pass(&old, "default", 1));
+    assert_fenced(old.complete());
+    assert!(matches!(old.add_tag("late"), Err(Error::Fenced { .. })));
+
+    pass(&new, "default", 1).unwrap();
+    new.log(&[("loss", 0.2)], At::epoch(1)).unwrap();
+    drop((flushed, begun, elsewhere, old));
+    new.complete().unwrap();
+    let reader = project.open_run("r").unwrap();
+    assert_eq!(reader.status(), &Status::Completed);
+    let values: Vec<f64> = reader
+        .scalars()
+        .unwrap()
+        .iter()
+        .map(|scalar| scalar.value)
+        .collect();
+    assert_eq!(values, [0.5, 0.2]);
+    let epochs: Vec<_> = reader
+        .passes("default")
+        .iter()
+        .map(|pass| pass.epoch)
+        .collect();
+    assert_eq!(epochs, [Some(0), Some(1)]);
+    let rows: Vec<i64> = reader
+        .metrics("default")
+        .epoch(1)
+        .values("example_id")
+        .unwrap();
+    assert_eq!(rows, (0..10).collect::<Vec<_>>());
+    assert!(reader.tags().is_empty());
+}
+
+#[test]
+fn only_the_last_of_several_attempts_writes() {
+    let project = Project::open("memory://", "p").unwrap();
+    let first = project.run("r").start().unwrap();
+    let second = resume(&project);
+    let third = resume(&project);
+    for old in [&first, &second] {
+        assert_fenced(pass(old, "default", 0));
+    }
+    pass(&third, "default", 0).unwrap();
+    assert_eq!(third.reader().unwrap().passes("default").len(), 1);
+}
+
+/// The child: writes until it is told that it is fenced.
+#[cfg(unix)]
+fn write_until_fenced(root: &str) -> ! {
+    let run = Project::open(root, "p").unwrap().run("r").start().unwrap();
+    pass(&run, "default", 0).unwrap();
+    let mut writer = writer(&run, 1);
+    for number in 0_i64.. {
+        let written = writer
+            .add_batch(batch(number * 10))
+            .and_then(|()| writer.flush())
+            .and_then(|()| run.log(&[("loss", 0.5)], At::epoch(1)))
+            .and_then(|()| run.flush());
+        match written {
+            Ok(()) => println!("\nacknowledged {number}"),
+            Err(error) if error.kind() == ErrorKind::Fenced => std::process::exit(FENCED),
+            Err(error) => {
+                println!("\n{}", error.chain());
+                std::process::exit(1);
+            }
+        }
+    }
+    std::process::exit(1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_was_stopped_and_woken_is_fenced() {
+    if let Ok(root) = std::env::var(ROOT) {
+        write_until_fenced(&root);
+    }
+    let asked = std::env::var("EMBERLENS_PROOF_ZOMBIES").ok();
+    let zombies: usize = asked.map_or(10, |text| text.parse().unwrap());
+    for zombie in 0..zombies {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display().to_string();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "a_process_that_was_stopped_and_woken_is_fenced",
+                "--nocapture",
+            ])
+            .env(ROOT, &root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let is_answer = |line: &str| line.starts_with("acknowledged");
+        let answers = output
+            .by_ref()
+            .map(|line| line.unwrap())
+            .filter(|line| is_answer(line));
+        assert_eq!(answers.take(1 + zombie % 4).count(), 1 + zombie % 4);
+        let signal = |name: &str| {
+            let id = child.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args([name, &id])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        };
+        signal("-STOP");
+        let project = Project::open(&root, "p").unwrap();
+        let run = resume(&project);
+        signal("-CONT");
+        // Read on, or the child would wait for room in the pipe.
+        let rest: Vec<String> = output.map(|line| line.unwrap()).collect();
+        assert_eq!(child.wait().unwrap().code(), Some(FENCED), "{rest:?}");
+        pass(&run, "default", 1).unwrap();
+        run.complete().unwrap();
+        let reader = project.open_run("r").unwrap();
+        let rows: Vec<i64> = reader
+            .metrics("default")
+            .epoch(1)
+            .values("example_id")
+            .unwrap();
+        assert_eq!(rows, (0..10).collect::<Vec<_>>());
+        assert!(reader.scalars().unwrap().is_empty());
+        assert!(reader.incomplete_passes().is_empty());
+    }
+}
