@@ -71,6 +71,7 @@ impl Export {
                 "incomplete_passes": incomplete.len(),
                 "columns": columns,
             }),
+            failure: None,
         })
     }
 }

@@ -18,6 +18,7 @@ mod reduce;
 mod series;
 mod show;
 mod top;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Command {
     Reduce(reduce::Reduce),
     /// Draw a picture of what is in a run
     Plot(draw::Plot),
+    /// Read all of a run and say what is damaged
+    Verify(verify::Verify),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(&cli.place),
         Command::Reduce(reduce) => reduce.run(&cli.place),
         Command::Plot(plot) => plot.run(&cli.place),
+        Command::Verify(verify) => verify.run(&cli.place),
     };
     match report.and_then(|report: Report| report.print(cli.json)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,14 +19,17 @@ pub struct Report {
     pub json: Value,
     /// What else should be known; goes to standard error.
     pub notes: Vec<String>,
+    /// Why the command failed although it has something to print.
+    pub failure: Option<Error>,
 }
 
 impl Report {
     /// Prints the text, or the JSON, and the notes.
     ///
     /// # Errors
-    /// `Storage` when standard output cannot be written; a reader that went away is no error.
-    pub fn print(&self, json: bool) -> Result<()> {
+    /// `Storage` when standard output cannot be written (a reader that went away is no error), and the
+    /// command's own failure.
+    pub fn print(self, json: bool) -> Result<()> {
         for note in &self.notes {
             to_stderr(&format!("note: {note}"));
         }
@@ -38,11 +41,12 @@ impl Report {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             // `emberlens ls | head` has what it wanted.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             outcome => {
-                outcome.map_err(|error| Error::storage("printing", "standard output", error))
+                outcome.map_err(|error| Error::storage("printing", "standard output", error))?;
             }
         }
+        self.failure.map_or(Ok(()), Err)
     }
 }
 

@@ -37,6 +37,7 @@ impl Show {
             text,
             json: as_document(&reader, &scalars),
             notes,
+            failure: None,
         })
     }
 }

@@ -70,6 +70,7 @@ impl Top {
             text: self.text(reader.name(), &ranked, shown),
             json: self.json(reader.id(), &ranked, shown),
             notes: notes(&ranked),
+            failure: None,
         })
     }
 

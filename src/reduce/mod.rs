@@ -20,7 +20,6 @@
 //! # Ok::<(), emberlens::Error>(())
 //! ```
 
-mod checksum;
 mod eigen;
 mod input;
 mod matrix;

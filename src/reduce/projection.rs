@@ -15,7 +15,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checksum::crc32;
 use super::pacmap::{self, Pacmap};
 use super::pca::{self, Pca};
 use super::reducer::Projection;
@@ -183,7 +182,7 @@ impl Saved {
         for array in &self.arrays {
             array.values.write(&mut file);
         }
-        file.extend_from_slice(&crc32(&file).to_le_bytes());
+        file.extend_from_slice(&crc32fast::hash(&file).to_le_bytes());
         Ok(file)
     }
 
@@ -300,7 +299,7 @@ fn parts(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
         ));
     }
     let (content, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
-    if field(checksum, 0) != Some(crc32(content).to_le_bytes()) {
+    if field(checksum, 0) != Some(crc32fast::hash(content).to_le_bytes()) {
         return Err("its checksum does not match: the file was altered or damaged".into());
     }
     Ok(content[FIXED..].split_at(header as usize))

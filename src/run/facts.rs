@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{PassRecord, ProjectionInfo};
-use crate::storage::{Documents, Location};
+use crate::storage::{Documents, Location, parse_document};
 use crate::{Error, Result};
 
 /// The major version of the on-disk format that this library writes, and the highest it reads.
@@ -161,16 +161,15 @@ pub(crate) fn read(run: &Location) -> Result<(Vec<Document>, u64)> {
 
 /// A document that another writer appended; `None` for one of a later minor version.
 pub(crate) fn parse_bytes(number: u64, bytes: &[u8], run: &Location) -> Result<Option<Document>> {
-    let value = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("document {number:020}.json: {error}"), run))?;
+    let value = parse_document(bytes)
+        .map_err(|reason| corrupt(format!("document {number:020}.json: {reason}"), run))?;
     parse(number, value, run)
 }
 
 /// A run's name and the time of its creation, from its first document alone.
 pub(crate) fn read_created(run: &Location) -> Result<(String, i64)> {
     let first = run.join("run").join(&format!("{:020}.json", 0));
-    let value: Value = serde_json::from_slice(&first.read()?)
-        .map_err(|error| corrupt(error.to_string(), &first))?;
+    let value: Value = parse_document(&first.read()?).map_err(|reason| corrupt(reason, &first))?;
     match parse(0, value, run)? {
         Some(Document {
             fact: Fact::Created { name, .. },

@@ -30,6 +30,7 @@ mod session;
 mod state;
 mod status;
 mod stream_table;
+mod verify;
 mod writer;
 
 pub(crate) use clock::now_us;
@@ -49,4 +50,5 @@ pub use reader::{DamagedProject, DamagedRun, RunInfo, RunReader};
 pub use run::Run;
 pub use scalars::{At, Scalar};
 pub use status::Status;
+pub use verify::{Verification, VerifiedTable};
 pub use writer::{MetricsTableWriter, WriterLimits};

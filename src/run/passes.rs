@@ -141,6 +141,11 @@ impl Passes {
         self.under_way.retain(|id| open.contains(&id));
     }
 
+    /// All complete passes that count, those too that a later one of their place replaced.
+    pub(crate) fn complete(&self) -> &[PassRecord] {
+        &self.complete
+    }
+
     /// Complete passes that were discarded.
     pub(crate) fn discarded(&self) -> &[PassRecord] {
         &self.discarded

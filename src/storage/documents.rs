@@ -66,7 +66,7 @@ impl Documents {
                 "use values that JSON can hold",
             )
         })?;
-        let json = Bytes::from(json);
+        let json = Bytes::from(sealed(json));
         // Numbers below are taken, so that a folder of thousands need not be listed every time.
         let first = match self.next.load(Ordering::Acquire) {
             0 => self.numbers()?.last().map_or(0, |last| last + 1),
@@ -120,13 +120,12 @@ impl Documents {
             .into_iter()
             .map(|number| {
                 let place = self.document(number);
-                serde_json::from_slice(&place.read()?)
-                    .map(|document| (number, document))
-                    .map_err(|error| Error::Corrupt {
-                        what: "document",
-                        reason: error.to_string(),
-                        path: place.url(),
-                    })
+                let document = parse(&place.read()?).map_err(|reason| Error::Corrupt {
+                    what: "document",
+                    reason,
+                    path: place.url(),
+                })?;
+                Ok((number, document))
             })
             .collect()
     }
@@ -141,6 +140,32 @@ impl Documents {
     }
 }
 
+/// The document's last field holds the CRC-32 of the bytes before it.
+const SEAL: &str = ",\"crc32\":\"";
+
+/// An object with its checksum; anything else stays as it is.
+fn sealed(mut json: Vec<u8>) -> Vec<u8> {
+    if json.len() > 2 && json.last() == Some(&b'}') {
+        json.pop();
+        let seal = format!("{SEAL}{:08x}\"}}", crc32fast::hash(&json));
+        json.extend_from_slice(seal.as_bytes());
+    }
+    json
+}
+
+/// A document that was read: its checksum is compared, where it has one.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let length = SEAL.len() + 10;
+    if let Some((content, seal)) = bytes.split_at_checked(bytes.len().saturating_sub(length))
+        && seal.starts_with(SEAL.as_bytes())
+        && seal.get(SEAL.len()..SEAL.len() + 8)
+            != Some(format!("{:08x}", crc32fast::hash(content)).as_bytes())
+    {
+        return Err("its checksum does not match: the file was altered or damaged".to_owned());
+    }
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
 fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".json")?;
     let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -150,6 +175,25 @@ fn number_of(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changed_byte_is_noticed_wherever_it_is() {
+        let sealed = sealed(br#"{"kind":"tag","tag":"baseline"}"#.to_vec());
+        let whole: serde_json::Value = parse(&sealed).unwrap();
+        assert_eq!(whole["tag"], "baseline");
+        assert_eq!(whole["crc32"].as_str().unwrap().len(), 8);
+        let content = sealed.len() - SEAL.len() - 10;
+        for place in 0..content {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(
+                parse::<serde_json::Value>(&changed).is_err(),
+                "byte {place}"
+            );
+        }
+        // Documents of older and of other writers have none.
+        assert!(parse::<serde_json::Value>(br#"{"kind":"tag","tag":"b"}"#).is_ok());
+    }
 
     #[test]
     fn many_writers_never_share_a_number() {

@@ -8,6 +8,7 @@ mod location;
 pub mod names;
 
 pub use documents::Documents;
+pub(crate) use documents::parse as parse_document;
 pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;

@@ -157,11 +157,13 @@ impl FileWriter {
             .parquet
             .into_inner()
             .map_err(|error| Error::storage("finish a data file", self.folder.url(), error))?;
+        // With the checksum in its name a file can be told from a damaged one wherever it is.
         let name = format!(
-            "part-{:020}-{:05}-{}.parquet",
+            "part-{:020}-{:05}-{}-{:08x}.parquet",
             self.order,
             self.index,
-            Ulid::new().to_string().to_lowercase()
+            Ulid::new().to_string().to_lowercase(),
+            crc32fast::hash(&bytes)
         );
         let size_bytes = bytes.len() as u64;
         if !self.folder.join(&name).create(bytes)? {

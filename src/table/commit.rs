@@ -69,7 +69,7 @@ impl DeltaTable {
     /// Takes files of these names out of the table; older versions keep them.
     pub(crate) fn remove_files(&self, writer_id: &str, names: &HashSet<String>) -> Result<()> {
         let snapshot = self.latest()?;
-        if !snapshot.has_any(names)? {
+        if !snapshot.holds_any(names)? {
             return Ok(());
         }
         let schema = snapshot.schema().clone();

@@ -95,7 +95,13 @@ impl DeltaTable {
             return Err(table.failed("create the table", failure));
         }
         match files.first() {
-            Some(file) if table.snapshot_at(0)?.holds(&file.name)? => Ok(table),
+            Some(file)
+                if table
+                    .snapshot_at(0)?
+                    .holds_any(&[file.name.clone()].into())? =>
+            {
+                Ok(table)
+            }
             _ => Err(table.already_exists()),
         }
     }

@@ -17,6 +17,7 @@ use parquet::file::reader::ChunkReader;
 use super::append::conform;
 use super::column_names;
 use super::damage;
+use super::decode::{self, guarded};
 use crate::storage::Location;
 use crate::{Error, Result};
 
@@ -149,13 +150,8 @@ impl Snapshot {
         Ok(Arc::new(Schema::new(fields?)))
     }
 
-    /// Whether a data file of that name is in this version.
-    pub(super) fn holds(&self, name: &str) -> Result<bool> {
-        Ok(self.files()?.iter().any(|file| file.path == name))
-    }
-
     /// The data files of this version in the order of their names, which is the order of writing.
-    fn files(&self) -> Result<Vec<ScanFile>> {
+    pub(super) fn files(&self) -> Result<Vec<ScanFile>> {
         let mut files: Vec<ScanFile> = Vec::new();
         for page in self.scan_pages()? {
             files = page
@@ -170,7 +166,7 @@ impl Snapshot {
     }
 
     /// Whether this version has a data file of one of these names.
-    pub(super) fn has_any(&self, names: &HashSet<String>) -> Result<bool> {
+    pub(super) fn holds_any(&self, names: &HashSet<String>) -> Result<bool> {
         Ok(self.files()?.iter().any(|file| names.contains(&file.path)))
     }
 
@@ -188,7 +184,8 @@ impl Snapshot {
         let empty = Arc::new(Schema::empty());
         let mut rows = 0;
         for batch in open(&self.location, file, &empty)? {
-            let batch = batch.map_err(|error| damaged(&self.location, &file.path, error))?;
+            let place = self.location.join(&file.path);
+            let batch = batch.map_err(|error| decode::damaged(&place, error.to_string()))?;
             rows += batch.num_rows() as u64;
         }
         Ok(rows)
@@ -207,10 +204,11 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Failed(error) => error.take().map(Err),
-            Self::Reading(reader, location, schema, path) => Some(match reader.next()? {
-                Ok(batch) => conform(&batch, schema, &location.url()),
-                Err(error) => Err(damaged(location, path, error)),
-            }),
+            Self::Reading(reader, location, schema, path) => {
+                let next = guarded(&location.join(path), || reader.next().transpose());
+                let conformed = next.transpose()?;
+                Some(conformed.and_then(|batch| conform(&batch, schema, &location.url())))
+            }
         }
     }
 }
@@ -222,30 +220,23 @@ fn open(
     schema: &SchemaRef,
 ) -> Result<ParquetRecordBatchReader> {
     let place = location.join(&file.path);
-    let failed = |error| damaged(location, &file.path, error);
     // A local file is read piece by piece; elsewhere one request for the (bounded) file is cheapest.
     match place.local_path() {
         Some(path) => {
             let opened =
                 File::open(&path).map_err(|error| Error::storage("read", place.url(), error))?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(failed)?;
+            let builder = decode::open(&place, opened)?;
             let mask = projection(&builder, schema);
-            builder
-                .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
-                .build()
+            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+            guarded(&place, || builder.build())
         }
         None => {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(place.read()?).map_err(failed)?;
+            let builder = decode::open(&place, place.read()?)?;
             let mask = projection(&builder, schema);
-            builder
-                .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
-                .build()
+            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+            guarded(&place, || builder.build())
         }
     }
-    .map_err(failed)
 }
 
 fn projection<T: ChunkReader>(
@@ -289,14 +280,6 @@ fn corrupt(location: &Location, reason: String) -> Error {
         what: "table log",
         reason,
         path: location.url(),
-    }
-}
-
-fn damaged(location: &Location, file: &str, error: impl ToString) -> Error {
-    Error::Corrupt {
-        what: "data file",
-        reason: error.to_string(),
-        path: location.join(file).url(),
     }
 }
 

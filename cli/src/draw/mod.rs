@@ -239,6 +239,7 @@ impl Embedding {
                 "file": self.output.to_string_lossy(),
             }),
             notes,
+            failure: None,
         }
     }
 }

@@ -232,6 +232,7 @@ impl Outcome {
             text,
             json,
             notes: self.notes,
+            failure: None,
         }
     }
 }

@@ -15,4 +15,5 @@ mod reduce_gives_the_librarys_coordinates;
 mod reduce_leaves_no_half_file;
 mod show_tells_the_whole_run;
 mod top_ranks_what_was_collected;
+mod verify_names_what_is_damaged;
 mod wrong_usage_ends_with_2;

@@ -1,0 +1,198 @@
+//! Reading all of a run to find out what is damaged.
+
+use std::collections::HashMap;
+
+use super::passes::EXAMPLE_ID;
+use super::{PassRecord, RunReader};
+use crate::progress::Progress;
+use crate::storage::Location;
+use crate::table::{DeltaTable, FileRead, values};
+use crate::{Error, Result};
+
+/// What [`RunReader::verify`] read, and what is wrong.
+#[non_exhaustive]
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Every table of the run.
+    pub tables: Vec<VerifiedTable>,
+    /// What is wrong; each names the file or the pass. Empty for a run that is whole.
+    pub problems: Vec<Error>,
+}
+
+/// One table that was read.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedTable {
+    /// Its folder, relative to the run.
+    pub folder: String,
+    /// Its latest version.
+    pub version: u64,
+    /// Data files of that version.
+    pub files: u64,
+    /// Rows of that version that could be read.
+    pub rows: u64,
+    /// Bytes of the files that could be read.
+    pub size_bytes: u64,
+}
+
+/// What the rows of one pass say.
+#[derive(Default)]
+struct Found {
+    rows: u64,
+    largest_id: i64,
+}
+
+impl RunReader {
+    /// Reads all of the run's tables and compares them with its documents.
+    ///
+    /// The log of every table must be without gaps; every data file must be there, have the size and
+    /// the number of rows that the log says and the checksum that its name tells, and decode;
+    /// every complete pass must have its rows, and their `example_id` lie within the joined table.
+    /// The documents themselves were checked when the run was opened.
+    ///
+    /// ```
+    /// use emberlens::collect::Silent;
+    /// use emberlens::run::Project;
+    /// use emberlens::table::Columns;
+    /// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
+    /// run.add_metrics("default", Columns::new().with("example_id", vec![0_i64]), None, None)?;
+    /// let verified = run.reader()?.verify(&Silent)?;
+    /// assert!(verified.problems.is_empty());
+    /// assert_eq!(verified.tables[0].rows, 1);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Storage` when the folders cannot be listed; what is wrong with the run is no error but a
+    /// problem in the result.
+    pub fn verify(&self, progress: &dyn Progress) -> Result<Verification> {
+        let mut verification = Verification::default();
+        let folders = self.table_folders()?;
+        progress.start("verifying", folders.len() as u64);
+        for (done, folder) in (1..).zip(&folders) {
+            self.verify_table(folder, &mut verification);
+            progress.update(done);
+        }
+        progress.end();
+        Ok(verification)
+    }
+
+    fn table_folders(&self) -> Result<Vec<String>> {
+        let mut folders = vec!["scalars".to_owned()];
+        for group in ["metrics", "projections"] {
+            let names = self.location().join(group).list_folders()?;
+            folders.extend(names.iter().map(|name| format!("{group}/{name}")));
+        }
+        let mut tables = Vec::new();
+        for folder in folders {
+            // A folder that only holds data files has no commit yet: nothing in it counts.
+            if DeltaTable::exists(&self.location().join(&folder))? {
+                tables.push(folder);
+            }
+        }
+        Ok(tables)
+    }
+
+    fn verify_table(&self, folder: &str, verification: &mut Verification) {
+        let place = self.location().join(folder);
+        let table = match DeltaTable::open(place.clone()) {
+            Ok(table) => table,
+            Err(error) => return verification.problems.push(error),
+        };
+        let passes = self.passes_in(folder);
+        let mut found: HashMap<String, Found> = HashMap::new();
+        let check = table.verify(|file| {
+            if folder.starts_with("metrics/") {
+                count(file, &mut found);
+            }
+        });
+        verification.tables.push(VerifiedTable {
+            folder: folder.to_owned(),
+            version: check.version,
+            files: check.files,
+            rows: check.rows,
+            size_bytes: check.size_bytes,
+        });
+        let is_whole = check.problems.is_empty();
+        verification.problems.extend(check.problems);
+        for pass in passes {
+            let of_pass = found.remove(&pass.pass_id).unwrap_or_default();
+            verification
+                .problems
+                .extend(self.wrong_with(pass, &of_pass, is_whole, &place));
+        }
+    }
+
+    /// The complete passes that wrote to a folder.
+    fn passes_in(&self, folder: &str) -> Vec<&PassRecord> {
+        let all = self.state.passes.complete().iter();
+        all.filter(|pass| {
+            let place = self.stream_location(&pass.stream);
+            place.is_ok_and(|place| format!("metrics/{}", place.name()) == folder)
+        })
+        .collect()
+    }
+
+    fn wrong_with(
+        &self,
+        pass: &PassRecord,
+        found: &Found,
+        is_whole: bool,
+        place: &Location,
+    ) -> Option<Error> {
+        let corrupt = |reason: String| Error::Corrupt {
+            what: "pass",
+            reason,
+            path: place.url(),
+        };
+        let name = format!(
+            "pass {} (split `{}`, epoch {})",
+            pass.pass_id,
+            pass.split,
+            pass.epoch
+                .map_or_else(|| "none".to_owned(), |epoch| epoch.to_string())
+        );
+        if found.rows != pass.rows {
+            // Where files are damaged, the rows that are missing are theirs.
+            let cause = if is_whole {
+                ""
+            } else {
+                ", as files are damaged"
+            };
+            let (rows, told) = (found.rows, pass.rows);
+            return Some(corrupt(format!(
+                "{name} has {rows} rows and completed with {told}{cause}"
+            )));
+        }
+        let joined = pass.table.as_ref()?;
+        match self.input_table(joined) {
+            Err(error) => Some(error),
+            Ok(table) if found.rows == 0 || found.largest_id < 0 => {
+                drop(table);
+                None
+            }
+            Ok(table) => (found.largest_id as u64 >= table.row_count()).then(|| {
+                corrupt(format!(
+                    "{name} has example_id {} and table `{}` has {} rows",
+                    found.largest_id,
+                    joined.name,
+                    table.row_count()
+                ))
+            }),
+        }
+    }
+}
+
+/// Adds the rows of a file to those of their passes.
+fn count(file: &FileRead<'_>, found: &mut HashMap<String, Found>) {
+    for batch in file.batches {
+        let passes = values::<Option<String>>(batch, "pass_id").unwrap_or_default();
+        let ids = values::<Option<i64>>(batch, EXAMPLE_ID).unwrap_or_default();
+        for (row, pass) in passes.into_iter().enumerate() {
+            let of_pass = found.entry(pass.unwrap_or_default()).or_default();
+            of_pass.rows += 1;
+            let id = ids.get(row).copied().flatten().unwrap_or(-1);
+            of_pass.largest_id = of_pass.largest_id.max(id);
+        }
+    }
+}
