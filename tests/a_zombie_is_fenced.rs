@@ -100,6 +100,42 @@ fn every_write_of_an_older_attempt_fails() {
 }
 
 #[test]
+fn tables_that_came_after_the_resume_are_closed_too() {
+    let project = Project::open("memory://", "p").unwrap();
+    let old = project.run("r").start().unwrap();
+    old.log(&[("loss", 0.1)], At::epoch(0)).unwrap();
+    let mut waiting = writer(&old, 0);
+    waiting.add_batch(batch(0)).unwrap();
+
+    let new = project
+        .run("r")
+        .if_exists(IfExists::Resume)
+        .from_epoch(0)
+        .start()
+        .unwrap();
+    new.log(&[("loss", 0.2)], At::epoch(0)).unwrap();
+    new.flush().unwrap();
+    pass(&new, "default", 0).unwrap();
+    assert_fenced(old.flush());
+    assert_fenced(waiting.flush());
+    let values: Vec<f64> = new
+        .reader()
+        .unwrap()
+        .scalars()
+        .unwrap()
+        .iter()
+        .map(|s| s.value)
+        .collect();
+    assert_eq!(values, [0.2]);
+    let place = new.location().join("metrics/default");
+    let stored = emberlens::table::DeltaTable::open(place)
+        .unwrap()
+        .snapshot()
+        .unwrap();
+    assert_eq!(stored.row_count().unwrap(), 10);
+}
+
+#[test]
 fn only_the_last_of_several_attempts_writes() {
     let project = Project::open("memory://", "p").unwrap();
     let first = project.run("r").start().unwrap();

@@ -175,7 +175,13 @@ fn every_failed_call_leaves_a_whole_run() {
     let calls = attempt(None);
     assert!(calls > 30, "{calls} calls are too few to prove anything");
     for number in 0..calls {
-        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Panic] {
+        for fault in [
+            Fault::Before,
+            Fault::After,
+            Fault::TimeOut,
+            Fault::Late,
+            Fault::Panic,
+        ] {
             attempt(Some((number, fault)));
         }
     }

@@ -143,6 +143,19 @@ fn a_data_file_that_is_missing_cut_off_or_altered_is_named() {
 }
 
 #[test]
+fn a_table_that_is_gone_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let id = write(root.path());
+    let run = root.path().join("p/runs").join(&id);
+    fs::remove_dir_all(run.join("metrics/default/_delta_log")).unwrap();
+    let found = problems(root.path(), &id);
+    assert!(
+        found.iter().any(|text| text.contains("metrics/default")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_gap_in_a_log_is_named() {
     let root = tempfile::tempdir().unwrap();
     let id = write(root.path());

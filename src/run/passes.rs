@@ -1,5 +1,7 @@
 //! Passes: the unit in which metrics appear to readers.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::InputTable;
@@ -111,6 +113,8 @@ pub(crate) struct Passes {
     /// In order of completion.
     complete: Vec<PassRecord>,
     discarded: Vec<PassRecord>,
+    /// Passes that were under way when their epoch was discarded: they never count.
+    given_up: HashSet<PassId>,
     /// Every stream in the order of its first pass.
     streams: Vec<String>,
 }
@@ -136,7 +140,12 @@ impl Passes {
             .partition(|pass| is_later(pass.epoch));
         self.complete = kept;
         self.discarded.extend::<Vec<_>>(gone);
-        self.open.retain(|pass| !is_later(pass.epoch));
+        let (gone, kept) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition::<Vec<_>, _>(|pass| is_later(pass.epoch));
+        self.open = kept;
+        self.given_up
+            .extend(gone.into_iter().map(|pass| pass.pass_id));
         let open: Vec<_> = self.open.iter().map(|pass| &pass.pass_id).collect();
         self.under_way.retain(|id| open.contains(&id));
     }
@@ -160,7 +169,10 @@ impl Passes {
         self.note_stream(&record.stream);
         self.under_way.retain(|id| *id != record.pass_id);
         self.open.retain(|pass| pass.pass_id != record.pass_id);
-        self.complete.push(record);
+        match self.given_up.contains(&record.pass_id) {
+            true => self.discarded.push(record),
+            false => self.complete.push(record),
+        }
     }
 
     pub(crate) fn abandon(&mut self, pass_id: &str, reason: String) {
@@ -195,7 +207,7 @@ impl Passes {
             .iter()
             .filter(|pass| pass.stream == stream)
             .collect();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut latest: Vec<_> = all
             .into_iter()
             .rev()

@@ -215,9 +215,9 @@ impl Run {
     /// Takes back what the run holds about this epoch and later ones, for a training that goes on from
     /// a checkpoint: scalars of those epochs, passes, and passes that were never completed.
     ///
-    /// Readers leave the passes out from one document on; their rows leave the latest version of
-    /// their tables, and scalars theirs, in one commit each. Scalars that belong to no epoch stay.
-    /// Call it before anything is collected.
+    /// Readers leave the passes out from one document on; their files leave the latest version of
+    /// their tables, and scalars theirs, in one commit each. Scalars that belong to no epoch stay, and
+    /// so do coordinates, until the embeddings are reduced again. Call it before anything is collected.
     ///
     /// ```
     /// use emberlens::run::{At, IfExists, Project};

@@ -21,6 +21,9 @@ const MAX_BUFFERED: usize = 10_000;
 /// How long a value may wait for being written.
 const MAX_AGE: Duration = Duration::from_secs(30);
 
+/// How often another writer may log in between before a discard gives up.
+const MAX_CONFLICTS: u32 = 50;
+
 /// Takes scalars and appends them to the run's table in batches.
 #[derive(Debug)]
 pub(crate) struct ScalarBuffer {
@@ -157,17 +160,25 @@ impl ScalarBuffer {
     /// belong to no epoch stay.
     pub(crate) fn discard_from(&self, epoch: i64) -> Result<()> {
         self.flush()?;
-        let Some(table) = self.table()? else {
+        // Held, so that nothing of this process comes in between; others make it read again.
+        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(table) = sink.table.open()? else {
             return Ok(());
         };
-        let all = scalars::read(&self.run)?;
-        let is_kept = |scalar: &&Scalar| scalar.epoch.is_none_or(|own| own < epoch);
-        let kept: Vec<Scalar> = all.iter().filter(is_kept).cloned().collect();
-        if kept.len() < all.len() {
-            table.replace_rows(&scalars::encode(&kept)?)?;
-            self.waiting().next_step = None;
+        for _ in 0..MAX_CONFLICTS {
+            let snapshot = table.latest()?;
+            let all = scalars::of(&snapshot)?;
+            let is_kept = |scalar: &&Scalar| scalar.epoch.is_none_or(|own| own < epoch);
+            let kept: Vec<Scalar> = all.iter().filter(is_kept).cloned().collect();
+            if kept.len() == all.len()
+                || table.replace_rows_after(snapshot.version(), &scalars::encode(&kept)?)?
+            {
+                self.waiting().next_step = None;
+                return Ok(());
+            }
         }
-        Ok(())
+        let reason = "other writers logged first every time";
+        Err(Error::storage("discard scalars", self.run.url(), reason))
     }
 
     fn must_flush_first(&self) -> bool {

@@ -8,7 +8,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::storage::Location;
-use crate::table::{DeltaTable, values};
+use crate::table::{DeltaTable, Snapshot, values};
 use crate::{Error, Result};
 
 /// Where on its axis a scalar lies.
@@ -129,11 +129,13 @@ pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
     if !DeltaTable::exists(&location)? {
         return Ok(Vec::new());
     }
+    of(&DeltaTable::open(location)?.snapshot()?)
+}
+
+/// The scalars of one version of their table.
+pub(crate) fn of(snapshot: &Snapshot) -> Result<Vec<Scalar>> {
     let mut scalars = Vec::new();
-    for batch in DeltaTable::open(location.clone())?
-        .snapshot()?
-        .batches(None)?
-    {
+    for batch in snapshot.batches(None)? {
         decode(&batch?, &mut scalars)?;
     }
     Ok(scalars)

@@ -90,13 +90,10 @@ impl Session {
         let session = Self::open(project, location, documents, attempt, state, facts)?;
         for stream in session.location.join("metrics").list_folders()? {
             let place = session.location.join("metrics").join(&stream);
-            if let Some(table) = session.stream_table(place).open()? {
-                table.fence()?;
-            }
+            // Opening it is what closes it to others.
+            session.stream_table(place).open()?;
         }
-        if let Some(table) = session.scalars.table()? {
-            table.fence()?;
-        }
+        session.scalars.table()?;
         Ok(session)
     }
 
@@ -109,7 +106,6 @@ impl Session {
         facts: &[Fact],
     ) -> Result<Self> {
         let number = attempt.number();
-        Heartbeat::write(&location, number)?;
         let scalars = ScalarBuffer::new(location.clone(), number == 0, attempt.clone());
         let scalars = Arc::new(scalars);
         let is_active = Arc::new(AtomicBool::new(true));
@@ -128,9 +124,13 @@ impl Session {
             is_active,
             _pulse: pulse,
         };
-        facts
-            .iter()
-            .try_for_each(|fact| session.record(fact.clone()))?;
+        // The document that opens the run comes before the heartbeat: whoever fails to write it must
+        // not silence the heartbeat of the process that goes on.
+        let opening = facts.iter().take(usize::from(number > 0));
+        let rest = facts.iter().skip(opening.len());
+        opening.cloned().try_for_each(|fact| session.record(fact))?;
+        Heartbeat::write(&session.location, number)?;
+        rest.cloned().try_for_each(|fact| session.record(fact))?;
         Ok(session)
     }
 

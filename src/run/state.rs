@@ -241,6 +241,7 @@ mod tests {
         facts.extend(both("one", Some(1)));
         facts.push(begin("open", Some(2)));
         facts.push(Fact::Discarded { from_epoch: 1 });
+        facts.push(end("open", Some(2)));
         facts.extend(both("again", Some(1)));
         let state = fold(facts);
         let ids: Vec<_> = state

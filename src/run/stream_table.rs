@@ -35,8 +35,11 @@ impl StreamTable {
     pub(crate) fn open(&self) -> Result<Option<DeltaTable>> {
         let mut known = self.known();
         if known.is_none() {
+            // A table that is not there yet, or that nobody fenced, cannot say that the run was taken
+            // over.
+            self.attempt.check()?;
             *known = match DeltaTable::open(self.location.clone()) {
-                Ok(table) => Some(table.owned_by(self.attempt.owner())),
+                Ok(table) => Some(self.owned(table)?),
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             };
@@ -49,15 +52,23 @@ impl StreamTable {
         if let Some(table) = self.open()? {
             return Ok(table);
         }
-        // A table that is not there yet cannot say that the run was taken over.
-        self.attempt.check()?;
         let made = match DeltaTable::create(self.location.clone(), schema) {
             Err(Error::AlreadyExists { .. }) => DeltaTable::open(self.location.clone()),
             other => other,
-        }?
-        .owned_by(self.attempt.owner());
+        }?;
+        let made = self.owned(made)?;
         *self.known() = Some(made.clone());
         Ok(made)
+    }
+
+    /// The table as this attempt writes it: closed to earlier ones, also where it did not exist when
+    /// the run was taken up.
+    fn owned(&self, table: DeltaTable) -> Result<DeltaTable> {
+        let table = table.owned_by(self.attempt.owner());
+        if self.attempt.number() > 0 {
+            table.fence()?;
+        }
+        Ok(table)
     }
 
     fn known(&self) -> MutexGuard<'_, Option<DeltaTable>> {

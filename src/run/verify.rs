@@ -74,7 +74,32 @@ impl RunReader {
             progress.update(done);
         }
         progress.end();
+        for pass in self.state.passes.complete() {
+            let folder = format!("metrics/{}", self.stream_location(&pass.stream)?.name());
+            if pass.rows > 0 && !folders.contains(&folder) {
+                verification.problems.push(self.missing(&folder));
+            }
+        }
+        for projection in &self.state.projections {
+            let folder = format!("projections/{}", projection.name);
+            let table = verification
+                .tables
+                .iter()
+                .find(|table| table.folder == folder);
+            if table.is_none_or(|table| table.version < projection.version) {
+                verification.problems.push(self.missing(&folder));
+            }
+        }
         Ok(verification)
+    }
+
+    /// The problem of a table that is not there, or not up to the version that a document names.
+    fn missing(&self, folder: &str) -> Error {
+        Error::Corrupt {
+            what: "table",
+            reason: "the run's documents tell of rows that it does not have".into(),
+            path: self.location().join(folder).url(),
+        }
     }
 
     fn table_folders(&self) -> Result<Vec<String>> {

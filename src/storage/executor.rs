@@ -47,7 +47,8 @@ impl Executor {
         })
     }
 
-    /// Runs `task` to its end; an error when the runtime lost it (a panic inside the task).
+    /// Runs `task` to its end; a panic inside it is the caller's, or an error where it ran on threads
+    /// of the runtime.
     pub(crate) fn run<T>(&self, task: T) -> Result<T::Output>
     where
         T: Future + Send + 'static,

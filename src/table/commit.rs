@@ -48,12 +48,12 @@ impl DeltaTable {
         self.commit_in_turn(&commit)
     }
 
-    /// Commits these rows, maybe none, in place of all that the table holds.
-    pub(crate) fn replace_rows(&self, rows: &RecordBatch) -> Result<()> {
+    /// Commits these rows, maybe none, in place of all that the table holds, as the version right after
+    /// `base`; false when another writer was there first and nothing was committed.
+    pub(crate) fn replace_rows_after(&self, base: u64, rows: &RecordBatch) -> Result<bool> {
         let writer_id = format!("replace-{}", Ulid::new().to_string().to_ascii_lowercase());
         let schema = rows.schema();
-        let order = self.latest()?.version() + 1;
-        let mut writer = FileWriter::starting_at(self.location().clone(), schema.clone(), order);
+        let mut writer = FileWriter::starting_at(self.location().clone(), schema.clone(), base + 1);
         if rows.num_rows() > 0 {
             writer.write(rows)?;
         }
@@ -63,7 +63,7 @@ impl DeltaTable {
             false => Commit::try_new(&writer_id, 0, &files, &schema)?,
         };
         commit.removes = Removes::All;
-        self.commit_in_turn(&commit).map(drop)
+        Ok(self.attempt(&commit, self.latest()?, Some(base))?.is_some())
     }
 
     /// Takes files of these names out of the table; older versions keep them.
@@ -105,13 +105,9 @@ impl DeltaTable {
 
     fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
-            let again = || self.attempt(commit, self.latest()?, None);
             let landed = match conflicts {
-                // What was seen may name files that another tool has cleaned up since.
-                0 => self
-                    .attempt(commit, self.last_seen()?, None)
-                    .or_else(|_| again())?,
-                _ => again()?,
+                0 => self.attempt(commit, self.last_seen()?, None)?,
+                _ => self.attempt(commit, self.latest()?, None)?,
             };
             if let Some(version) = landed {
                 return Ok(version);
@@ -147,20 +143,29 @@ impl DeltaTable {
         base: Option<u64>,
     ) -> Result<Option<u64>> {
         let (mut tries, mut blind_looks) = (0, 0);
+        let mut is_lost = false;
         let mut unknown: Option<Unknown> = None;
         let mut seen = self.with_landed(commit, snapshot);
         loop {
             match (seen, &unknown) {
                 (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
-                (Ok((_, Some(version))), None) => return Ok(Some(version)),
-                (Ok((_, Some(_))), Some(unknown)) => return self.confirm(unknown).map(Some),
+                (Ok((_, Some(version))), None) => return self.confirm(version).map(Some),
+                (Ok((_, Some(_))), Some(unknown)) => {
+                    return self.confirm(unknown.version).map(Some);
+                }
+                (Ok((_, None)), _) if is_lost => return Ok(None),
                 (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
                     let path = self.location().url();
                     return Err(Error::storage("commit", path, unknown.failure.as_str()));
                 }
                 (Ok((snapshot, None)), _) => match self.try_commit(commit, &snapshot, base)? {
                     Attempt::Committed(version) => return Ok(Some(version)),
+                    // After a try of unknown outcome the version may be our own that took its time.
+                    Attempt::Conflict if unknown.is_some() => is_lost = true,
                     Attempt::Conflict => return Ok(None),
+                    // What was seen last may name files that another tool has cleaned up since.
+                    Attempt::Unprepared(_) if blind_looks < MAX_RETRIES => blind_looks += 1,
+                    Attempt::Unprepared(error) => return Err(error),
                     Attempt::Unknown(failure) => {
                         let version = snapshot.version() + 1;
                         unknown = Some(Unknown { version, failure });
@@ -204,11 +209,17 @@ impl DeltaTable {
         Ok((snapshot, version))
     }
 
-    /// A commit that failed and is in the log all the same: durable now, as one that did not fail.
-    fn confirm(&self, unknown: &Unknown) -> Result<u64> {
-        let entry = format!("_delta_log/{:020}.json", unknown.version);
+    fn unread_names(&self) -> Error {
+        let reason = "the log's entries tell no names of files";
+        Error::storage("prepare a commit", self.location().url(), reason)
+    }
+
+    /// A commit that failed, now or in an earlier call, and is in the log all the same: durable now,
+    /// as one that did not fail.
+    fn confirm(&self, version: u64) -> Result<u64> {
+        let entry = format!("_delta_log/{version:020}.json");
         self.location().join(&entry).make_durable()?;
-        Ok(unknown.version)
+        Ok(version)
     }
 
     fn try_commit(
@@ -234,14 +245,19 @@ impl DeltaTable {
         for field in new_fields {
             update = update.add_column(field);
         }
-        let mut transaction = update
-            .build(engine.as_ref(), Box::new(FileSystemCommitter::new()))
-            .map_err(|error| self.failed("prepare a commit", error))?;
+        let built = update.build(engine.as_ref(), Box::new(FileSystemCommitter::new()));
+        let mut transaction = match built {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                return Ok(Attempt::Unprepared(self.failed("prepare a commit", error)));
+            }
+        };
         if !matches!(commit.removes, Removes::Nothing) {
             for page in snapshot.scan_pages()? {
                 let files = match commit.removes {
                     Removes::Named(names) => named(page.scan_files, names)
-                        .map_err(|error| self.failed("prepare a commit", error))?,
+                        .map_err(|error| self.failed("prepare a commit", error))?
+                        .ok_or_else(|| self.unread_names())?,
                     _ => page.scan_files,
                 };
                 transaction.remove_files(files);
@@ -314,6 +330,8 @@ struct Unknown {
 enum Attempt {
     Committed(u64),
     Conflict,
+    /// Nothing was written.
+    Unprepared(Error),
     Unknown(String),
 }
 
@@ -321,4 +339,57 @@ enum Attempt {
 fn pause(step: u32, sequence: i64) {
     let spread = sequence.unsigned_abs().wrapping_mul(2_654_435_761) % 7;
     std::thread::sleep(Duration::from_millis(u64::from(step) + spread));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use emberlens_testkit::{Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::storage::Location;
+    use crate::table::Columns;
+
+    fn rows(x: i64) -> RecordBatch {
+        Columns::new()
+            .with("x", vec![x])
+            .into_batch("test")
+            .unwrap()
+    }
+
+    /// A table of one row whose next commit meets that fault, and what is really in it.
+    fn table(fault: Fault) -> (DeltaTable, DeltaTable) {
+        let inner = Arc::new(InMemory::new());
+        let clean = Location::in_store(inner.clone(), "t").unwrap();
+        let clean = DeltaTable::create(clean, &rows(0).schema()).unwrap();
+        clean.append("first", 0, &[rows(1)]).unwrap();
+        let mut is_armed = true;
+        let store = FaultStore::new(inner, move |call| {
+            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+            (is_commit && std::mem::take(&mut is_armed)).then_some(fault)
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        (DeltaTable::open(place).unwrap(), clean)
+    }
+
+    #[test]
+    fn a_commit_whose_outcome_was_unknown_has_its_own_version_and_is_there_once() {
+        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Late] {
+            let (table, clean) = table(fault);
+            assert!(table.replace_rows_after(1, &rows(2)).unwrap(), "{fault:?}");
+            let snapshot = clean.snapshot().unwrap();
+            assert_eq!(snapshot.version(), 2, "{fault:?}");
+            assert_eq!(snapshot.row_count().unwrap(), 1, "{fault:?}");
+            assert!(!table.replace_rows_after(1, &rows(3)).unwrap(), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn an_append_that_arrives_late_is_there_once() {
+        let (table, clean) = table(Fault::Late);
+        assert_eq!(table.append("second", 0, &[rows(2)]).unwrap(), 2);
+        assert_eq!(clean.snapshot().unwrap().row_count().unwrap(), 2);
+    }
 }

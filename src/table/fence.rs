@@ -60,22 +60,20 @@ impl DeltaTable {
     }
 }
 
-/// Of the log's entries those for files of these names.
+/// Of the log's entries those for files of these names; `None` where they tell no names.
 pub(super) fn named(
     entries: FilteredEngineData,
     names: &HashSet<String>,
-) -> KernelResult<FilteredEngineData> {
+) -> KernelResult<Option<FilteredEngineData>> {
     let (data, mut selected) = entries.into_parts();
     selected.resize(data.len(), true);
     let data = ArrowEngineData::try_from_engine_data(data)?;
-    if let Some(paths) = data
-        .record_batch()
-        .column_by_name("path")
-        .and_then(|paths| paths.as_string_opt::<i32>())
-    {
-        for (row, selected) in selected.iter_mut().enumerate() {
-            *selected &= paths.is_valid(row) && names.contains(paths.value(row));
-        }
+    let paths = data.record_batch().column_by_name("path");
+    let Some(paths) = paths.and_then(|paths| paths.as_string_opt::<i32>()) else {
+        return Ok(None);
+    };
+    for (row, selected) in selected.iter_mut().enumerate() {
+        *selected &= paths.is_valid(row) && names.contains(paths.value(row));
     }
-    FilteredEngineData::try_new(data, selected)
+    FilteredEngineData::try_new(data, selected).map(Some)
 }

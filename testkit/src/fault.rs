@@ -48,6 +48,9 @@ pub enum Fault {
     After,
     /// It was done, and the store says that it waited too long.
     TimeOut,
+    /// The store says that it waited too long; a write is done only when the next one to the same
+    /// object comes.
+    Late,
     /// The store panics before anything was done.
     Panic,
 }
@@ -105,6 +108,8 @@ pub struct FaultStore {
 struct State {
     plan: Plan,
     calls: Vec<Call>,
+    /// Writes that are still on their way.
+    late: Vec<(Path, PutPayload, PutOptions)>,
 }
 
 impl FaultStore {
@@ -121,6 +126,7 @@ impl FaultStore {
             state: Mutex::new(State {
                 plan: Box::new(plan),
                 calls: Vec::new(),
+                late: Vec::new(),
             }),
         }
     }
@@ -128,6 +134,14 @@ impl FaultStore {
     /// The calls so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// A write to this object that is still on its way.
+    fn arriving(&self, path: &Path) -> Option<(PutPayload, PutOptions)> {
+        let mut state = self.state();
+        let place = state.late.iter().position(|(late, _, _)| late == path)?;
+        let (_, payload, options) = state.late.remove(place);
+        Some((payload, options))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,16 +174,20 @@ impl FaultStore {
 macro_rules! faulty {
     ($store:expr, $operation:expr, $path:expr, $work:expr) => {{
         let fault = $store.fault($operation, $path);
-        if fault == Some(Fault::Before) {
-            return Err(planned("failed before it did anything"));
-        }
-        let done = $work.await?;
-        match fault {
-            None => Ok(done),
-            Some(Fault::TimeOut) => Err(planned("timed out")),
-            Some(_) => Err(planned("failed after it was done")),
-        }
+        done(fault, $work).await
     }};
+}
+
+async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    if fault == Some(Fault::Before) {
+        return Err(planned("failed before it did anything"));
+    }
+    let done = work.await?;
+    match fault {
+        None => Ok(done),
+        Some(Fault::TimeOut | Fault::Late) => Err(planned("timed out")),
+        Some(_) => Err(planned("failed after it was done")),
+    }
 }
 
 fn planned(what: &'static str) -> Error {
@@ -201,16 +219,27 @@ impl ObjectStore for FaultStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        if let Some((payload, options)) = self.arriving(location) {
+            // Whoever sent it is told nothing any more.
+            let _ = self.inner.put_opts(location, payload, options).await;
+        }
         let operation = match options.mode {
             PutMode::Create => Operation::Create,
             _ => Operation::Replace,
         };
-        faulty!(
-            self,
-            operation,
-            location,
-            self.inner.put_opts(location, payload, options)
-        )
+        let work = async {
+            self.inner
+                .put_opts(location, payload.clone(), options.clone())
+                .await
+        };
+        let fault = self.fault(operation, location);
+        if fault == Some(Fault::Late) {
+            self.state()
+                .late
+                .push((location.clone(), payload.clone(), options.clone()));
+            return Err(planned("timed out"));
+        }
+        done(fault, work).await
     }
 
     async fn put_multipart_opts(
