@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use emberlens::collect::Silent;
 use emberlens::run::{At, MetricsTableWriter, Project, RunReader};
 use emberlens::table::{Column, Columns};
+use emberlens_testkit::split_mix;
 use ndarray::Array2;
 
 fn write(root: &Path) -> String {
@@ -174,12 +175,8 @@ fn a_gap_in_a_log_is_named() {
     );
 }
 
-/// Steele, Lea, Flood, *Fast splittable pseudorandom number generators* (2014).
 fn random(state: &mut u64) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z ^ (z >> 31)) as usize
+    split_mix(state) as usize
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use arrow_array::RecordBatch;
+
 use super::passes::EXAMPLE_ID;
 use super::{PassRecord, RunReader};
 use crate::progress::Progress;
 use crate::storage::Location;
-use crate::table::{DeltaTable, FileRead, values};
+use crate::table::{DeltaTable, values};
 use crate::{Error, Result};
 
 /// What [`RunReader::verify`] read, and what is wrong.
@@ -126,9 +128,9 @@ impl RunReader {
         };
         let passes = self.passes_in(folder);
         let mut found: HashMap<String, Found> = HashMap::new();
-        let check = table.verify(|file| {
+        let check = table.verify(|batches| {
             if folder.starts_with("metrics/") {
-                count(file, &mut found);
+                count(batches, &mut found);
             }
         });
         verification.tables.push(VerifiedTable {
@@ -190,27 +192,24 @@ impl RunReader {
             )));
         }
         let joined = pass.table.as_ref()?;
-        match self.input_table(joined) {
-            Err(error) => Some(error),
-            Ok(table) if found.rows == 0 || found.largest_id < 0 => {
-                drop(table);
-                None
-            }
-            Ok(table) => (found.largest_id as u64 >= table.row_count()).then(|| {
-                corrupt(format!(
-                    "{name} has example_id {} and table `{}` has {} rows",
-                    found.largest_id,
-                    joined.name,
-                    table.row_count()
-                ))
-            }),
-        }
+        let table = match self.input_table(joined) {
+            Ok(table) => table,
+            Err(error) => return Some(error),
+        };
+        let (largest, rows) = (found.largest_id, table.row_count());
+        let is_beyond = found.rows > 0 && u64::try_from(largest).is_ok_and(|id| id >= rows);
+        is_beyond.then(|| {
+            corrupt(format!(
+                "{name} has example_id {largest} and table `{}` has {rows} rows",
+                joined.name
+            ))
+        })
     }
 }
 
 /// Adds the rows of a file to those of their passes.
-fn count(file: &FileRead<'_>, found: &mut HashMap<String, Found>) {
-    for batch in file.batches {
+fn count(batches: &[RecordBatch], found: &mut HashMap<String, Found>) {
+    for batch in batches {
         let passes = values::<Option<String>>(batch, "pass_id").unwrap_or_default();
         let ids = values::<Option<i64>>(batch, EXAMPLE_ID).unwrap_or_default();
         for (row, pass) in passes.into_iter().enumerate() {

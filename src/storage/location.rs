@@ -13,6 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
 use super::Executor;
+use super::address::{bad_address, local};
 use super::durable::{self, DurableLocal, cause, create_folder};
 use crate::{BoxError, Error, Result};
 
@@ -364,48 +365,6 @@ fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = names.map(str::to_owned).collect();
     names.sort_unstable();
     names
-}
-
-fn local(path: &FilePath) -> Result<Path> {
-    let shown = path.display().to_string();
-    if shown.contains('%') {
-        // The Delta kernel would decode `%20` in it to a space and look elsewhere.
-        return Err(bad_address(
-            &shown,
-            "a path with a percent sign cannot hold tables",
-        ));
-    }
-    let absolute = std::path::absolute(path).map_err(|error| bad_address(&shown, error))?;
-    // `absolute` keeps `..`; the store refuses it, so resolve what exists and clean up the rest.
-    let mut clean = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            std::path::Component::ParentDir => drop(clean.pop()),
-            other => clean.push(other),
-        }
-    }
-    Path::from_absolute_path(&clean).map_err(|error| bad_address(&shown, error))
-}
-
-fn bad_address(address: &str, reason: impl ToString) -> Error {
-    Error::invalid(
-        "address",
-        format!("{:?}", without_credentials(address)),
-        reason.to_string(),
-        "use a local path, file:///path or memory://",
-    )
-}
-
-/// The address without `user:password@`.
-fn without_credentials(address: &str) -> String {
-    match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[host..])
-        }
-        None => address.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Object stores behind one address type: locations, durable writes, numbered documents, names.
 
+mod address;
 mod certain;
 mod documents;
 mod durable;

@@ -36,4 +36,3 @@ pub use values::{ColumnValue, values};
 pub(crate) use append::{DataFile, FileWriter};
 pub(crate) use fence::Owner;
 pub(crate) use schema::names as column_names;
-pub(crate) use verify::FileRead;

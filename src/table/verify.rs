@@ -35,17 +35,13 @@ pub(crate) struct TableCheck {
     pub(crate) problems: Vec<Error>,
 }
 
-/// One file, read whole.
-pub(crate) struct FileRead<'a> {
-    pub(crate) batches: &'a [RecordBatch],
-}
-
 impl DeltaTable {
-    /// Reads the log and every file of the latest version; `each` sees the files that can be read.
+    /// Reads the log and every file of the latest version; `each` sees the rows of every
+    /// file that can be read.
     ///
     /// # Memory
     /// One file and its rows.
-    pub(crate) fn verify(&self, mut each: impl FnMut(&FileRead<'_>)) -> TableCheck {
+    pub(crate) fn verify(&self, mut each: impl FnMut(&[RecordBatch])) -> TableCheck {
         let mut check = TableCheck::default();
         check.problems.extend(self.damaged_log());
         let opened = self
@@ -106,7 +102,7 @@ impl DeltaTable {
         file: &ScanFile,
         schema: &Schema,
         check: &mut TableCheck,
-        each: &mut impl FnMut(&FileRead<'_>),
+        each: &mut impl FnMut(&[RecordBatch]),
     ) -> Result<()> {
         let place = self.location().join(&file.path);
         let damaged = |reason: String| decode::damaged(&place, reason);
@@ -150,7 +146,7 @@ impl DeltaTable {
                 return Err(damaged(reason));
             }
         }
-        each(&FileRead { batches: &batches });
+        each(&batches);
         Ok(())
     }
 }

@@ -76,8 +76,11 @@ impl Fault {
     }
 }
 
+/// The next number of a generator with that state.
+///
+/// # Source
 /// Steele, Lea, Flood, *Fast splittable pseudorandom number generators* (2014).
-fn split_mix(state: &mut u64) -> u64 {
+pub fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -5,4 +5,4 @@
 
 mod fault;
 
-pub use fault::{Call, Fault, FaultStore, Operation};
+pub use fault::{Call, Fault, FaultStore, Operation, split_mix};
