@@ -9,6 +9,13 @@ pub(super) const BLOCK: usize = 16;
 /// From this many rows on far partners are drawn for blocks of rows; below, for every row.
 const BLOCKS_FROM: usize = 4096;
 
+/// Blocks that share their far groups where there are many rows.
+pub(super) const GROUP: usize = 8;
+
+/// From this many rows on far partners are drawn for groups of blocks: coordinates then do not fit
+/// the caches nearest to a core, and blocks that follow each other are read ahead.
+const GROUPS_FROM: usize = 1 << 17;
+
 /// The use of the seed (see [`Random::at`]).
 const STREAM: u64 = 0x0FA2;
 
@@ -27,30 +34,40 @@ pub(super) fn by_blocks(rows: usize) -> bool {
 /// random, and every row still meets its partners all over the data: the sixteen rows beside each
 /// other share blocks, others do not, so rows in the order of their labels do no harm (circular
 /// shifts of the whole order do).
+///
+/// From [`GROUPS_FROM`] rows on groups of [`GROUP`] blocks are permuted instead, each block meeting
+/// the block at its own place in the other group. The last group may be filled up with blocks that
+/// hold no rows.
 #[derive(Debug)]
 pub(super) struct FarBlocks {
-    per_block: usize,
+    group: usize,
+    per_group: usize,
     others: Vec<u32>,
 }
 
 impl FarBlocks {
     /// `far` partners chosen by every row, and the as many rows that chose it.
     pub(super) fn new(rows: usize, far: usize, seed: u64) -> Self {
-        let blocks = rows.div_ceil(BLOCK);
-        let per_block = 2 * far;
-        let mut others = vec![0; blocks * per_block];
+        let group = if rows < GROUPS_FROM { 1 } else { GROUP };
+        let groups = rows.div_ceil(BLOCK * group);
+        let per_group = 2 * far;
+        let mut others = vec![0; groups * per_group];
         for partner in 0..far {
             let mut random = Random::at(seed, STREAM, partner as u64);
-            let mut order: Vec<u32> = (0..blocks as u32).collect();
+            let mut order: Vec<u32> = (0..groups as u32).collect();
             random.shuffle(&mut order);
-            // The permutation as one cycle through all blocks: none meets itself.
-            for (at, &block) in order.iter().enumerate() {
-                let next = order[(at + 1) % blocks];
-                others[block as usize * per_block + 2 * partner] = next;
-                others[next as usize * per_block + 2 * partner + 1] = block;
+            // The permutation as one cycle through all groups: none meets itself.
+            for (at, &one) in order.iter().enumerate() {
+                let next = order[(at + 1) % groups];
+                others[one as usize * per_group + 2 * partner] = next;
+                others[next as usize * per_group + 2 * partner + 1] = one;
             }
         }
-        Self { per_block, others }
+        Self {
+            group,
+            per_group,
+            others,
+        }
     }
 
     /// Bytes that the blocks of so many rows take.
@@ -58,10 +75,12 @@ impl FarBlocks {
         (rows.div_ceil(BLOCK) as u64).saturating_mul(8 * far as u64)
     }
 
-    /// The blocks that a block meets.
+    /// The groups that a block's own group meets, the block's place in it, and the size of a group.
     #[inline(always)]
-    pub(super) fn of(&self, block: usize) -> &[u32] {
-        &self.others[block * self.per_block..(block + 1) * self.per_block]
+    pub(super) fn of(&self, block: usize) -> (&[u32], usize, usize) {
+        let (group, place) = (block / self.group, block % self.group);
+        let others = &self.others[group * self.per_group..(group + 1) * self.per_group];
+        (others, place, self.group)
     }
 }
 
@@ -119,19 +138,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_block_meets_as_many_blocks_as_meet_it_and_never_itself() {
-        let far = FarBlocks::new(5000, 20, 7);
-        let blocks = 5000_usize.div_ceil(BLOCK);
-        for block in 0..blocks {
-            assert_eq!(far.of(block).len(), 40);
-            for &other in far.of(block) {
-                assert_ne!(other as usize, block);
-                let back = far
-                    .of(other as usize)
-                    .iter()
-                    .filter(|&&b| b as usize == block);
-                let here = far.of(block).iter().filter(|&&b| b == other);
-                assert_eq!(back.count(), here.count());
+    fn every_group_meets_as_many_groups_as_meet_it_and_never_itself() {
+        for (rows, blocks) in [(5_000, 1), (GROUPS_FROM + 1, GROUP)] {
+            let far = FarBlocks::new(rows, 20, 7);
+            let groups = rows.div_ceil(BLOCK * blocks);
+            for group in 0..groups {
+                let (others, place, size) = far.of(group * blocks + blocks / 2);
+                assert_eq!((others.len(), place, size), (40, blocks / 2, blocks));
+                for &other in others {
+                    assert_ne!(other as usize, group);
+                    let (back, ..) = far.of(other as usize * blocks);
+                    let back = back.iter().filter(|&&back| back as usize == group);
+                    let here = others.iter().filter(|&&here| here == other);
+                    assert_eq!(back.count(), here.count());
+                }
             }
         }
     }

@@ -5,17 +5,17 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::far::{BLOCK, FarBlocks};
+use super::far::{BLOCK, FarBlocks, GROUP};
 use super::force::{self, FAR, Force, MID, NEAR};
 use super::list::PairList;
 use super::schedule::{Schedule, Step};
 use crate::Result;
 use crate::reduce::Watch;
 
-/// Rows that one task moves; a multiple of [`BLOCK`].
-const CHUNK: usize = 64 * BLOCK;
+/// Rows that one task moves: whole groups of blocks.
+const CHUNK: usize = 8 * GROUP * BLOCK;
 
-/// Where the rows lie that fill up the last block: so far away that they exert no force (their
+/// Where the rows lie that fill up the last group of blocks: so far away that they exert no force (their
 /// squared distance is still a finite f32).
 const OUT_OF_REACH: f32 = 1e17;
 
@@ -90,8 +90,8 @@ pub(super) fn optimise<const D: usize>(
     Ok(current.all()[..rows].to_vec())
 }
 
-/// Coordinates of whole blocks of rows, which begin where lines of the cache begin: a block of
-/// pairs of coordinates takes two lines and not three.
+/// Coordinates of whole groups of blocks of rows, which begin where lines of the cache begin: a block
+/// of pairs of coordinates takes two lines and not three.
 struct Places<const D: usize> {
     buffer: Vec<[f32; D]>,
     first: usize,
@@ -103,7 +103,7 @@ impl<const D: usize> Places<D> {
     const LINE: usize = 64;
 
     fn new(start: &[[f32; D]]) -> Self {
-        let count = start.len().next_multiple_of(BLOCK);
+        let count = start.len().next_multiple_of(GROUP * BLOCK);
         let mut buffer = vec![[OUT_OF_REACH; D]; count + Self::LINE];
         // Where no row begins at a line (a pointer's offset may be unknown), speed alone is lost.
         let offset = buffer.as_ptr().align_offset(Self::LINE);
@@ -273,16 +273,17 @@ impl<const D: usize> Sweep<'_, D> {
         let own = &blocks[block];
         let at: [[f32; BLOCK]; D] =
             std::array::from_fn(|axis| std::array::from_fn(|lane| own[lane][axis]));
-        let others = far.of(block);
+        let (others, place, group) = far.of(block);
+        let blocks = &blocks[place..];
         desk.weights.resize(others.len() * BLOCK, 0.0);
         let weights = desk.weights.as_chunks_mut::<BLOCK>().0;
         for (squares, &other) in weights.iter_mut().zip(others) {
-            *squares = force::block_squares(&at, &blocks[other as usize], FAR.offset);
+            *squares = force::block_squares(&at, &blocks[other as usize * group], FAR.offset);
         }
         force::weigh_evenly(&mut desk.weights);
         let mut sums = [[0.0; BLOCK]; D];
         for (weights, &other) in desk.weights.as_chunks::<BLOCK>().0.iter().zip(others) {
-            force::add_block(&at, &blocks[other as usize], weights, &mut sums);
+            force::add_block(&at, &blocks[other as usize * group], weights, &mut sums);
         }
         for lane in 0..BLOCK {
             for axis in 0..D {
@@ -306,6 +307,59 @@ impl<const D: usize> Sweep<'_, D> {
         for ((at, place), gradient) in rows.zip(gradient) {
             for axis in 0..D {
                 gradient[axis] += 2.0 * anchor.penalty * (at[axis] - place[axis]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows after one step in which nothing but far partners acts.
+    fn pushed(start: &[[f32; 2]], far: Far) -> Vec<[f32; 2]> {
+        let none = || PairList::new(Vec::new(), 0, start.len());
+        let pairs = Pairs {
+            near: none(),
+            mid: none(),
+            far,
+        };
+        let schedule = Schedule {
+            phases: [1, 0, 0],
+            learning_rate: 1.0,
+            warm: false,
+        };
+        optimise(start, &pairs, &schedule, None, &Watch::default()).unwrap()
+    }
+
+    /// Rows of a square, anywhere in it.
+    fn scattered(rows: usize) -> Vec<[f32; 2]> {
+        let part = |row: usize, prime: usize| (row * prime % rows) as f32 / rows as f32;
+        let place = |row| [part(row, 7919), part(row, 104_729)];
+        (0..rows).map(place).collect()
+    }
+
+    #[test]
+    fn partners_by_blocks_and_by_groups_push_as_the_same_ones_listed() {
+        for rows in [1 << 13, 1 << 17] {
+            let start = scattered(rows);
+            let blocks = FarBlocks::new(rows, 3, 7);
+            let chosen = (0..rows).flat_map(|row| {
+                let (others, place, group) = blocks.of(row / BLOCK);
+                let chosen = others.iter().step_by(2);
+                chosen.map(move |&other| {
+                    ((other as usize * group + place) * BLOCK + row % BLOCK) as u32
+                })
+            });
+            let listed = PairList::new(chosen.collect(), 3, rows);
+            let listed = pushed(&start, Far::Rows(listed));
+            let moved = pushed(&start, Far::Blocks(blocks));
+            // Adam's first step has the length of the learning rate: directions are compared.
+            for (row, (a, b)) in moved.iter().zip(&listed).enumerate() {
+                for axis in 0..2 {
+                    assert!((a[axis] - b[axis]).abs() < 1e-2, "row {row}: {a:?} {b:?}");
+                }
+                assert_ne!(*a, start[row]);
             }
         }
     }
