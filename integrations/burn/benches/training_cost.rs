@@ -2,8 +2,11 @@
 //! epochs that collect nothing beside the same epochs without it.
 //!
 //! ```text
-//! cargo bench -p emberlens-burn --bench training_cost
+//! cargo bench -p emberlens-burn --bench training_cost            # about 4 minutes
+//! cargo bench -p emberlens-burn --bench training_cost -- "8x8, 1442 rows, 8 passes"
 //! ```
+//! Arguments choose the lines whose name holds one of them.
+//!
 //! The model is the convolutional network of the example `digits`. Both sides run in turn in one
 //! process, pass by pass, with the same batches; the columns are medians over the rounds, the ratio is the median
 //! of the rounds' ratios. CPU seconds are those of the whole process, writer threads included; a
@@ -60,13 +63,29 @@ fn main() -> Result<(), Failure> {
     println!("{HEAD}");
     for (side, rows, passes) in [(8, 1_442, 8), (8, 20_000, 1), (28, 5_000, 1)] {
         let name = format!("{side}x{side}, {rows} rows, {passes} passes");
-        compare_pass(&name, side, rows, passes)?;
+        if is_chosen(&name) {
+            compare_pass(&name, side, rows, passes)?;
+        }
     }
     println!("\nepochs that collect nothing beside the same without Emberlens");
     println!("{HEAD}");
     // Two lengths, to tell what an epoch costs from what a run costs once.
-    compare_training("8x8, 1442 rows, 2 epochs", 8, 1_442, 2)?;
-    compare_training("8x8, 1442 rows, 12 epochs", 8, 1_442, 12)
+    for epochs in [2, 12] {
+        let name = format!("8x8, 1442 rows, {epochs} epochs");
+        if is_chosen(&name) {
+            compare_training(&name, 8, 1_442, epochs)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the arguments ask for a line, which they do when there are none.
+fn is_chosen(name: &str) -> bool {
+    let mut parts = std::env::args()
+        .skip(1)
+        .filter(|part| !part.starts_with('-'))
+        .peekable();
+    parts.peek().is_none() || parts.any(|part| name.contains(&part))
 }
 
 const HEAD: &str = "                               without: CPU s  wall s  with: CPU s  wall s  CPU ratio  wall ratio";

@@ -5,7 +5,6 @@ mod rows;
 mod worker;
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::queue::Queue;
@@ -14,7 +13,6 @@ use self::worker::Worker;
 use super::builder::input_of;
 use super::clock::now_us;
 use super::{PassId, PassRecord, Run, WrittenInfo};
-use crate::error::panic_message;
 use crate::table::{Column, Columns, Table};
 use crate::{Error, Result};
 
@@ -81,7 +79,6 @@ pub struct MetricsTableWriter {
 struct Pass {
     rows: Rows,
     queue: Arc<Queue>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl MetricsTableWriter {
@@ -185,7 +182,6 @@ impl MetricsTableWriter {
             return Ok(Vec::new());
         };
         pass.queue.finish()?;
-        pass.join()?;
         let files = pass.queue.written();
         self.run.complete_pass(&PassRecord {
             pass_id: self.pass_id.clone(),
@@ -216,7 +212,7 @@ impl MetricsTableWriter {
         let Some(pass) = &mut self.pass else {
             return Ok(());
         };
-        let flushed = pass.queue.finish().and_then(|()| pass.join());
+        let flushed = pass.queue.finish();
         self.run.abandon_pass(&self.pass_id, reason)?;
         flushed
     }
@@ -280,37 +276,20 @@ impl MetricsTableWriter {
         let thread = std::thread::Builder::new()
             .name("emberlens-writer".into())
             .spawn(move || worker.run());
-        let thread = match thread {
-            Ok(thread) => thread,
-            Err(error) => {
-                let error = Error::storage("start the writer thread", self.run.url(), error);
-                self.finished = true;
-                self.run.abandon_pass(&pass_id, &error.chain())?;
-                return Err(error);
-            }
-        };
-        self.pass = Some(Pass {
-            rows,
-            queue,
-            thread: Some(thread),
-        });
+        // Nobody waits for its end: what it did is known when it answers, and a thread that is gone
+        // without an answer closes the queue.
+        if let Err(error) = thread {
+            let error = Error::storage("start the writer thread", self.run.url(), error);
+            self.finished = true;
+            self.run.abandon_pass(&pass_id, &error.chain())?;
+            return Err(error);
+        }
+        self.pass = Some(Pass { rows, queue });
         Ok(())
     }
 
     fn stream_folder(&self) -> Result<String> {
         Ok(self.run.stream_location(&self.stream)?.name())
-    }
-}
-
-impl Pass {
-    fn join(&mut self) -> Result<()> {
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Err(panic)) => Err(Error::Panicked {
-                who: "the writer thread".into(),
-                message: panic_message(panic.as_ref()),
-            }),
-            _ => Ok(()),
-        }
     }
 }
 
