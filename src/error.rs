@@ -330,6 +330,17 @@ pub enum Error {
         path: String,
     },
 
+    /// The store does not create objects atomically: writers at once would overwrite one another.
+    #[error(
+        "the store does not create objects atomically: {seen}; use another store, or, where one process alone writes, say so with EMBERLENS_SINGLE_WRITER=1 or Location::single_writer ({path})"
+    )]
+    NotAtomic {
+        /// What it did.
+        seen: String,
+        /// The store's address, credentials stripped.
+        path: String,
+    },
+
     /// Another process took the run over, so what this one still writes would not count.
     #[error(
         "run `{run}` was taken up again by another process while this one stood still; end this process, or resume the run from it ({path})"
@@ -414,7 +425,8 @@ impl Error {
             | Self::Degenerate { .. }
             | Self::TooLarge { .. }
             | Self::Value { .. }
-            | Self::Import { .. } => ErrorKind::Invalid,
+            | Self::Import { .. }
+            | Self::NotAtomic { .. } => ErrorKind::Invalid,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             Self::Collector { .. }

@@ -60,7 +60,9 @@ fn write(root: &Location, said: &mut Acknowledged) -> Result<()> {
 
 /// Everything that must hold of what is in the store.
 fn check(store: &Arc<InMemory>, said: &Acknowledged, what: &str) {
-    let root = Location::in_store(store.clone(), "").unwrap();
+    let root = Location::in_store(store.clone(), "")
+        .unwrap()
+        .assume_atomic_creates();
     let project = Project::at(root, "p").unwrap();
     let reader = match project.open_run("r") {
         Ok(reader) => reader,
@@ -156,7 +158,9 @@ fn attempt(fault: Option<(usize, Fault)>) -> usize {
     let objects: Arc<dyn ObjectStore> = store.clone();
     let mut said = Acknowledged::default();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        write(&Location::in_store(objects, "").unwrap(), &mut said)
+        let root = Location::in_store(objects, "").unwrap();
+        // The calls of the probe are not those of a run.
+        write(&root.assume_atomic_creates(), &mut said)
     }));
     let what = match fault {
         None => "no fault".to_owned(),
@@ -181,6 +185,7 @@ fn every_failed_call_leaves_a_whole_run() {
             Fault::TimeOut,
             Fault::Late,
             Fault::Panic,
+            Fault::Twice,
         ] {
             attempt(Some((number, fault)));
         }

@@ -31,7 +31,11 @@ fn no_commit_is_lost_or_doubled_in_a_lossy_store() {
             commits() / 10
         };
         let inner = Arc::new(InMemory::new());
-        let clean = Location::in_store(inner.clone(), "t").unwrap();
+        let open = |store| {
+            let place = Location::in_store(store, "t").unwrap();
+            place.assume_atomic_creates()
+        };
+        let clean = open(inner.clone());
         let batch = |number: i64| {
             let rows = (0..ROWS).map(|row| number * ROWS + row);
             Columns::new()
@@ -41,7 +45,7 @@ fn no_commit_is_lost_or_doubled_in_a_lossy_store() {
         };
         DeltaTable::create(clean.clone(), &batch(0).schema()).unwrap();
         let lossy = FaultStore::new(inner, Fault::at_random(seed, percent));
-        let lossy = Location::in_store(Arc::new(lossy), "t").unwrap();
+        let lossy = open(Arc::new(lossy));
         let table = (0..PATIENCE)
             .find_map(|_| DeltaTable::open(lossy.clone()).ok())
             .unwrap();

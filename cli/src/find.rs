@@ -24,7 +24,7 @@ pub fn label_column(reader: &RunReader) -> &str {
 /// The options that say where to look.
 #[derive(Args)]
 pub struct Place {
-    /// Folder or URL of the projects [default: $EMBERLENS_ROOT, else ./emberlens]
+    /// Folder or URL (s3://bucket/runs) of the projects [default: $EMBERLENS_ROOT, else ./emberlens]
     #[arg(long, global = true, display_order = 100, value_name = "ROOT")]
     pub root: Option<String>,
 

@@ -5,6 +5,7 @@ use super::loader::{Loader, Selection};
 use crate::CancelFlag;
 use crate::progress::{Progress, Silent};
 use crate::run::KEYS;
+use crate::storage::without_credentials;
 use crate::table::Table;
 use crate::{Error, Result};
 
@@ -126,7 +127,7 @@ impl Settings<'_> {
                 let named = table.as_ref().map(|table| table.name().to_owned());
                 let given: Vec<String> = named
                     .into_iter()
-                    .chain(url.clone())
+                    .chain(url.as_deref().map(without_credentials))
                     .chain(self.without_table.then(|| "without_table".to_owned()))
                     .collect();
                 Err(Error::invalid(

@@ -4,7 +4,7 @@ use super::facts;
 use super::project_document;
 use super::reader::{DamagedProject, DamagedRun, RunInfo, RunReader};
 use super::{Run, RunBuilder, builder::is_id_of};
-use crate::storage::{Location, names};
+use crate::storage::{Location, names, without_credentials};
 use crate::table::{Columns, Table};
 use crate::{Error, Result};
 
@@ -36,7 +36,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens a project below a root: a path, a `file://` URL or `memory://`.
+    /// Opens a project below a root: a path, or a URL that [`Location::open`] understands (`s3://bucket/runs`).
     ///
     /// # Errors
     /// `Invalid` for a root that cannot be understood or a name without a visible character;
@@ -286,15 +286,7 @@ impl Project {
         if let Some(inside) = inside {
             return inside.to_owned();
         }
-        match url::Url::parse(url) {
-            Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
-                // Both fail only for addresses without a host, which have no credentials.
-                let _ = parsed.set_username("");
-                let _ = parsed.set_password(None);
-                parsed.to_string()
-            }
-            _ => url.to_owned(),
-        }
+        without_credentials(url)
     }
 }
 
@@ -355,7 +347,7 @@ mod tests {
         let inside = project.tables().join("t").url();
         assert_eq!(project.relative(&inside), "tables/t");
         assert_eq!(
-            project.relative("https://me:secret@host/a"),
+            project.relative("https://me:secret@host/a?sig=secret"),
             "https://host/a"
         );
         assert_eq!(project.relative("/plain/path"), "/plain/path");

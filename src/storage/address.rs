@@ -1,21 +1,101 @@
-//! Addresses as people write them: what is accepted, and what errors show of them.
+//! Addresses as people write them: what is accepted, and what errors and documents show of them.
 
 use std::path::{Path as FilePath, PathBuf};
 
 use object_store::path::Path;
+use url::Url;
 
+use super::service::Service;
 use crate::{Error, Result};
 
-/// A local path as the store names it.
-pub(super) fn local(path: &FilePath) -> Result<Path> {
-    let shown = path.display().to_string();
-    if shown.contains('%') {
-        // The Delta kernel would decode `%20` in it to a space and look elsewhere.
-        return Err(bad_address(
-            &shown,
-            "a path with a percent sign cannot hold tables",
-        ));
+/// An address that was understood.
+pub(super) enum Address {
+    Local(Path),
+    Memory(Path),
+    Bucket {
+        service: Service,
+        bucket: String,
+        path: Path,
+    },
+}
+
+impl Address {
+    pub(super) fn parse(address: &str) -> Result<Self> {
+        if address.trim().is_empty() {
+            return Err(bad_address(address, "it is empty"));
+        }
+        let Some((scheme, rest)) = address.split_once("://") else {
+            return local(FilePath::new(address)).map(Self::Local);
+        };
+        match scheme {
+            "file" => {
+                let url = Url::parse(address).map_err(|error| bad_address(address, error))?;
+                let file = url
+                    .to_file_path()
+                    .map_err(|()| bad_address(address, "it names no local path"))?;
+                local(&file).map(Self::Local)
+            }
+            "memory" => Path::parse(rest.trim_matches('/'))
+                .map(Self::Memory)
+                .map_err(|error| bad_address(address, error)),
+            scheme => match Service::of(scheme) {
+                Some(service) => bucket(service, address),
+                None => Err(bad_address(
+                    address,
+                    format!("`{scheme}` is no kind of address that Emberlens knows"),
+                )),
+            },
+        }
     }
+}
+
+/// `s3://bucket/path` and its like: a bucket and a path, and nothing else.
+fn bucket(service: Service, address: &str) -> Result<Address> {
+    let refused = |reason: String| bad_address(address, reason);
+    let url = Url::parse(address).map_err(|error| refused(error.to_string()))?;
+    let names = service.variables();
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused(format!(
+            "user names and passwords do not belong into it; credentials come from {names} of the environment"
+        )));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused(format!(
+            "it holds a query or a fragment; tokens and options come from {names} of the environment"
+        )));
+    }
+    if url.port().is_some() {
+        return Err(refused(format!(
+            "a port belongs to the endpoint, which {} names",
+            service.endpoint_variable()
+        )));
+    }
+    let bucket = match url.host_str() {
+        Some(bucket) if !bucket.is_empty() => bucket.to_owned(),
+        _ => return Err(refused("it names no bucket".to_owned())),
+    };
+    let path = Path::from_url_path(url.path()).map_err(|error| refused(error.to_string()))?;
+    Ok(Address::Bucket {
+        service,
+        bucket,
+        path: decodable(path, address)?,
+    })
+}
+
+/// The Delta kernel would decode `%20` in a path to a space and look elsewhere.
+pub(super) fn decodable(path: Path, address: &str) -> Result<Path> {
+    match path.as_ref().contains('%') {
+        true => Err(bad_address(
+            address,
+            "a path with a percent sign cannot hold tables",
+        )),
+        false => Ok(path),
+    }
+}
+
+/// A local path as the store names it.
+fn local(path: &FilePath) -> Result<Path> {
+    let shown = path.display().to_string();
     let absolute = std::path::absolute(path).map_err(|error| bad_address(&shown, error))?;
     // `absolute` keeps `..`; the store refuses it, so resolve what exists and clean up the rest.
     let mut clean = PathBuf::new();
@@ -25,6 +105,12 @@ pub(super) fn local(path: &FilePath) -> Result<Path> {
             other => clean.push(other),
         }
     }
+    if shown.contains('%') {
+        return Err(bad_address(
+            &shown,
+            "a path with a percent sign cannot hold tables",
+        ));
+    }
     Path::from_absolute_path(&clean).map_err(|error| bad_address(&shown, error))
 }
 
@@ -33,18 +119,92 @@ pub(super) fn bad_address(address: &str, reason: impl ToString) -> Error {
         "address",
         format!("{:?}", without_credentials(address)),
         reason.to_string(),
-        "use a local path, file:///path or memory://",
+        "use a local path, file:///path, memory://, s3://bucket/path, az://container/path or gs://bucket/path",
     )
 }
 
-/// The address without `user:password@`.
-fn without_credentials(address: &str) -> String {
-    match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[host..])
+/// A URL without `user:password@`, query and fragment, where signatures and tokens are; anything else as
+/// it is.
+pub(crate) fn without_credentials(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address.to_owned();
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.split_once(':').map(|(_, port)| port);
+    let is_password = !authority.starts_with('[')
+        && port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()));
+    // A password may hold any of `/?#@` itself: then the last `@` ends it.
+    let rest = match (is_password, authority.rfind('@'), rest.rfind('@')) {
+        (true, _, Some(at)) | (false, Some(at), _) => &rest[at + 1..],
+        (true, _, None) => authority.split(':').next().unwrap_or_default(),
+        (false, None, _) => rest,
+    };
+    let shown = rest.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(address: &str) -> String {
+        match Address::parse(address) {
+            Ok(_) => panic!("{address} was accepted"),
+            Err(error) => error.to_string(),
         }
-        None => address.to_owned(),
+    }
+
+    #[test]
+    fn a_bucket_and_a_path_are_read_from_an_address() {
+        for (address, expected) in [
+            ("s3://b-1/runs/a", "runs/a"),
+            ("az://b-1/runs/a/", "runs/a"),
+            ("gs://b-1", ""),
+            ("s3://b-1/my%20runs/学習", "my runs/学習"),
+            ("s3://b-1/my runs/学習", "my runs/学習"),
+        ] {
+            let Ok(Address::Bucket { bucket, path, .. }) = Address::parse(address) else {
+                panic!("{address}");
+            };
+            assert_eq!((bucket.as_str(), path.as_ref()), ("b-1", expected));
+        }
+    }
+
+    #[test]
+    fn what_belongs_into_the_environment_is_refused_and_not_repeated() {
+        for address in [
+            "s3://AKIAID:sec/ret@bucket/a",
+            "s3://AKIAID:sec?ret@bucket/a",
+            "s3://AKIAID:sec@ret@bucket/a",
+            "s3://AKIAID:secret@bucket/a",
+            "s3://bucket/a?X-Amz-Signature=secret&X-Amz-Credential=AKIAID",
+            "az://container/a?sv=2024&sig=secret#AKIAID",
+            "https://account.blob.core.windows.net/c?sig=secret&id=AKIAID",
+            "s3://AKIAID:secret",
+        ] {
+            let error = refusal(address);
+            for secret in [
+                "secret", "sec/ret", "sec?ret", "sec@", "sec\"", "X-Amz", "sig=",
+            ] {
+                assert!(!error.contains(secret), "{error}");
+            }
+        }
+        assert!(refusal("s3://me:secret@bucket/a").contains("AWS_"));
+        assert!(refusal("az://c/a?sig=secret").contains("AZURE_"));
+        assert!(refusal("s3://bucket:9000/a").contains("AWS_ENDPOINT_URL"));
+        assert!(refusal("s3:///a").contains("no bucket"));
+        assert!(refusal("s3://b/a%2520b").contains("percent"));
+    }
+
+    #[test]
+    fn addresses_without_credentials_stay_as_they_are() {
+        for address in [
+            "/data/a@b?c",
+            "https://host:8080/a@b/c",
+            "s3://bucket/a b",
+            "http://[::1]:80/x",
+        ] {
+            assert_eq!(without_credentials(address), address);
+        }
     }
 }

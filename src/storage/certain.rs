@@ -16,25 +16,31 @@ impl Location {
     /// Creates the object unless it exists; false when it does. Atomic: one of many writers wins.
     ///
     /// After an error nobody knows what became of the object, so it is read back: one that holds
-    /// exactly `bytes` is taken for our own, and one that is not there is tried again, 5 times.
+    /// exactly `bytes` is taken for our own, and one that is not there is tried again, 5 times. Clients
+    /// of stores elsewhere repeat requests themselves and may be told that their own object exists, so
+    /// there an object that exists is read as well: one that holds exactly `bytes` counts as created.
     ///
     /// # Errors
     /// `Storage` when the object was not written; [`Error::UnknownOutcome`] when it may have been
-    /// and cannot be read back.
+    /// and cannot be read back; [`Error::NotAtomic`] for a store elsewhere that does not create
+    /// atomically.
     pub fn create(&self, bytes: impl Into<Bytes>) -> Result<bool> {
         let bytes = bytes.into();
         let mut failure = match self.try_create(&bytes)? {
-            Ok(created) => return Ok(created),
+            Ok(()) => return Ok(true),
+            Err(StoreError::AlreadyExists { .. }) if !self.is_elsewhere() => return Ok(false),
             Err(failure) => failure,
         };
-        for retry in 1..=MAX_RETRIES {
-            std::thread::sleep(Duration::from_millis(5 * u64::from(retry)));
+        for retry in 0..MAX_RETRIES {
+            let exists = matches!(failure, StoreError::AlreadyExists { .. });
+            if retry > 0 || !exists {
+                std::thread::sleep(Duration::from_millis(5 * u64::from(retry + 1)));
+            }
             match self.read_back(&bytes) {
                 Ok(Some(ours)) => return Ok(ours),
                 Ok(None) => match self.try_create(&bytes)? {
-                    Ok(true) => return Ok(true),
-                    // Somebody's, or our own that took its time: reading tells.
-                    Ok(false) => {}
+                    Ok(()) => return Ok(true),
+                    // One that exists is somebody's, or our own that took its time: reading tells.
                     Err(error) => failure = error,
                 },
                 Err(_) => {}
@@ -52,12 +58,8 @@ impl Location {
         }
     }
 
-    fn try_create(&self, bytes: &Bytes) -> Result<Result<bool, StoreError>> {
-        Ok(match self.put(bytes.clone(), true)? {
-            Ok(()) => Ok(true),
-            Err(StoreError::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error),
-        })
+    fn try_create(&self, bytes: &Bytes) -> Result<Result<(), StoreError>> {
+        self.put(bytes.clone(), true)
     }
 
     /// Whether the object is ours; `None` when there is none.
@@ -81,12 +83,14 @@ mod tests {
 
     fn place(plan: impl FnMut(&Call) -> Option<Fault> + Send + 'static) -> Location {
         let store = FaultStore::new(Arc::new(InMemory::new()), plan);
-        Location::in_store(Arc::new(store), "a").unwrap()
+        Location::in_store(Arc::new(store), "a")
+            .unwrap()
+            .assume_atomic_creates()
     }
 
     #[test]
     fn a_write_that_failed_after_it_was_done_is_ours() {
-        for fault in [Fault::After, Fault::TimeOut, Fault::Before] {
+        for fault in [Fault::After, Fault::TimeOut, Fault::Before, Fault::Twice] {
             let place = place(move |call| (call.number == 0).then_some(fault));
             assert!(place.create("x").unwrap(), "{fault:?}");
             assert_eq!(&place.read().unwrap()[..], b"x");

@@ -19,6 +19,15 @@ thread_local! {
     static ON_RUNTIME: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Where the thread that waits polls a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polling {
+    /// Outside of any runtime: what local disks and memory do is done while they are polled.
+    Bare,
+    /// Inside our runtime, whose threads wait for sockets and clocks: what clients of services need.
+    InRuntime,
+}
+
 /// Drives a future on the thread that waits for it, or, inside another runtime, on threads of its
 /// own.
 ///
@@ -29,10 +38,11 @@ thread_local! {
 pub(crate) struct Executor {
     handle: Handle,
     runtime: Option<Runtime>,
+    polling: Polling,
 }
 
 impl Executor {
-    pub(crate) fn try_new() -> Result<Self> {
+    pub(crate) fn try_new(polling: Polling) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -44,6 +54,7 @@ impl Executor {
         Ok(Self {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
+            polling,
         })
     }
 
@@ -64,7 +75,10 @@ impl Executor {
         T::Output: Send + 'static,
     {
         if Handle::try_current().is_err() {
-            return Ok(pollster::block_on(task));
+            return Ok(match self.polling {
+                Polling::Bare => pollster::block_on(task),
+                Polling::InRuntime => self.handle.block_on(task),
+            });
         }
         let (sender, receiver) = mpsc::channel();
         self.handle.spawn(async move {
@@ -134,7 +148,7 @@ mod tests {
     fn waiting_works_inside_another_runtime() {
         let other = Builder::new_current_thread().build().unwrap();
         let sum = other.block_on(async {
-            let executor = Executor::try_new().unwrap();
+            let executor = Executor::try_new(Polling::Bare).unwrap();
             executor.run(async { 2 + 2 }).unwrap()
         });
         assert_eq!(sum, 4);
@@ -142,10 +156,12 @@ mod tests {
 
     #[test]
     fn a_task_may_wait_for_another() {
-        let executor = Arc::new(Executor::try_new().unwrap());
-        assert_eq!(nested(&executor), 5);
-        let other = Builder::new_current_thread().build().unwrap();
-        assert_eq!(other.block_on(async { nested(&executor) }), 5);
+        for polling in [Polling::Bare, Polling::InRuntime] {
+            let executor = Arc::new(Executor::try_new(polling).unwrap());
+            assert_eq!(nested(&executor), 5);
+            let other = Builder::new_current_thread().build().unwrap();
+            assert_eq!(other.block_on(async { nested(&executor) }), 5);
+        }
     }
 
     fn nested(executor: &Arc<Executor>) -> i32 {
@@ -156,13 +172,29 @@ mod tests {
 
     #[test]
     fn the_waiting_thread_does_the_work_where_it_can() {
-        let executor = Executor::try_new().unwrap();
         let here = std::thread::current().id();
-        let worked = executor.run(async { std::thread::current().id() }).unwrap();
-        assert_eq!(worked, here);
-        let other = Builder::new_current_thread().build().unwrap();
-        let worked =
-            other.block_on(async { executor.run(async { std::thread::current().id() }).unwrap() });
-        assert_ne!(worked, here);
+        for polling in [Polling::Bare, Polling::InRuntime] {
+            let executor = Executor::try_new(polling).unwrap();
+            let worked = executor.run(async { std::thread::current().id() }).unwrap();
+            assert_eq!(worked, here);
+            let other = Builder::new_current_thread().build().unwrap();
+            let worked = other
+                .block_on(async { executor.run(async { std::thread::current().id() }).unwrap() });
+            assert_ne!(worked, here);
+        }
+    }
+
+    #[test]
+    fn only_what_needs_a_runtime_is_polled_in_one() {
+        let is_entered = |polling| {
+            let executor = Executor::try_new(polling).unwrap();
+            let entered = async { Handle::try_current().is_ok() };
+            executor.run(entered).unwrap()
+        };
+        assert!(!is_entered(Polling::Bare));
+        assert!(is_entered(Polling::InRuntime));
+        let executor = Executor::try_new(Polling::InRuntime).unwrap();
+        let slept = async { tokio::time::sleep(std::time::Duration::from_millis(1)).await };
+        executor.run(slept).unwrap();
     }
 }

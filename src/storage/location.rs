@@ -1,32 +1,41 @@
 //! Addresses of folders and objects: a store and a path in it.
 
 use std::fmt;
-use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use delta_kernel_default_engine::DefaultEngineBuilder;
-use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
-use super::Executor;
-use super::address::{bad_address, local};
-use super::durable::{self, DurableLocal, cause, create_folder};
-use crate::{BoxError, Error, Result};
+use super::address::{Address, bad_address, decodable};
+use super::durable::DurableLocal;
+use super::probe::Proof;
+use super::remote::{Remote, turns_in};
+use super::service::Service;
+use super::store::{Creates, Elsewhere, Identity, Kind, Store};
+use crate::{Error, Result};
 
-/// The Delta kernel's engine over one of our stores.
-pub(crate) type Engine = delta_kernel_default_engine::DefaultEngine<Executor>;
+/// Says, when it is `1`, that no other process writes to the buckets of this one.
+const SINGLE_WRITER_VARIABLE: &str = "EMBERLENS_SINGLE_WRITER";
 
-/// A folder or an object in a store: a local path or `memory://`.
+/// A folder or an object in a store: a local path, `memory://`, or a place in a bucket.
 ///
 /// Cloning and joining are cheap and share the store. Every `memory://` opened anew is a new, empty
 /// store that lives as long as its locations.
 ///
 /// # Durability
 /// On local disks what was created or replaced is synced, with its folder, before the call returns.
+/// Elsewhere it is what the service promises of an acknowledged write. A request that fails in
+/// transport, or at the server, is sent again up to 4 times within 30 seconds; one request may take 300
+/// seconds (`AWS_TIMEOUT`, `AZURE_TIMEOUT`, `GOOGLE_TIMEOUT`).
+///
+/// # Stores elsewhere
+/// Writers at once need a store that creates objects atomically. A bucket, or a store that the program
+/// brings, is asked to prove it before the first write: once for each process and folder, with about 60
+/// small objects that are deleted again. One that fails is refused ([`Error::NotAtomic`]), unless the
+/// program says that it is the only writer ([`Location::single_writer`]).
 ///
 /// ```
 /// use emberlens::storage::Location;
@@ -38,60 +47,98 @@ pub(crate) type Engine = delta_kernel_default_engine::DefaultEngine<Executor>;
 /// ```
 #[derive(Clone)]
 pub struct Location {
-    store: Arc<Store>,
-    path: Path,
-}
-
-struct Store {
-    objects: Arc<dyn ObjectStore>,
-    executor: Arc<Executor>,
-    engine: OnceLock<Arc<Engine>>,
-    scheme: &'static str,
+    pub(super) store: Arc<Store>,
+    pub(super) path: Path,
 }
 
 impl Location {
-    /// Opens a path (`runs`, `/data/runs`), a `file://` URL or `memory://`; creates nothing.
+    /// Opens a path (`runs`, `/data/runs`), a URL `file://`, `memory://`, `s3://bucket/path`,
+    /// `az://container/path` or `gs://bucket/path`; creates nothing and asks nobody.
+    ///
+    /// Buckets need the crate's features `s3`, `azure` and `gcs`. Credentials, region and endpoint come
+    /// from the variables `AWS_*`, `AZURE_*` and `GOOGLE_*` of the environment, as `object_store` reads
+    /// them. `EMBERLENS_SINGLE_WRITER=1` is [`Location::single_writer`] for all buckets.
     ///
     /// # Errors
-    /// `Invalid` for an empty address or a scheme that this build does not have.
+    /// `Invalid` for an empty address, one with credentials or a query in it, a service that this build
+    /// does not have, and settings that cannot work. None of them repeats a credential.
     pub fn open(address: &str) -> Result<Self> {
-        if address.trim().is_empty() {
-            return Err(bad_address(address, "it is empty"));
-        }
-        let scheme = address.split_once("://").map(|(scheme, _)| scheme);
-        let (objects, path, scheme): (Arc<dyn ObjectStore>, _, _) = match scheme {
-            None => (
-                Arc::new(DurableLocal::new()),
-                local(FilePath::new(address))?,
-                "file",
-            ),
-            Some("file") => {
-                let url = Url::parse(address).map_err(|error| bad_address(address, error))?;
-                let file = url
-                    .to_file_path()
-                    .map_err(|()| bad_address(address, "it names no local path"))?;
-                (Arc::new(DurableLocal::new()), local(&file)?, "file")
+        Self::open_with(address, std::iter::empty::<(&str, &str)>())
+    }
+
+    /// As [`Location::open`], with settings of a bucket that count more than the environment.
+    ///
+    /// They have the names of the variables (`AWS_ENDPOINT_URL`, `AZURE_STORAGE_ACCOUNT_NAME`, ...).
+    /// Local paths and `memory://` have no settings; there they are left aside.
+    ///
+    /// # Errors
+    /// As [`Location::open`], and `Invalid` for a setting that does not exist.
+    ///
+    #[cfg_attr(feature = "s3", doc = "```")]
+    #[cfg_attr(not(feature = "s3"), doc = "```ignore")]
+    /// use emberlens::storage::Location;
+    /// let settings = [("AWS_ENDPOINT_URL", "http://127.0.0.1:9000"), ("AWS_ALLOW_HTTP", "true")];
+    /// let root = Location::open_with("s3://bucket/runs", settings)?;
+    /// assert_eq!(root.join("cnn").url(), "s3://bucket/runs/cnn");
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    pub fn open_with<Name: Into<String>, Value: Into<String>>(
+        address: &str,
+        settings: impl IntoIterator<Item = (Name, Value)>,
+    ) -> Result<Self> {
+        let (store, path) = match Address::parse(address)? {
+            Address::Local(path) => {
+                let store = Store::here(Arc::new(DurableLocal::new()), Kind::Local, "file://")?;
+                (store, path)
             }
-            Some("memory") => {
-                let rest = address.trim_start_matches("memory://");
-                let path = Path::parse(rest.trim_matches('/'))
-                    .map_err(|error| bad_address(address, error))?;
-                (Arc::new(InMemory::new()), path, "memory")
+            Address::Memory(path) => {
+                let store = Store::here(Arc::new(InMemory::new()), Kind::Memory, "memory://")?;
+                (store, path)
             }
-            Some(_) => {
-                return Err(bad_address(
-                    address,
-                    "this build knows local paths, file:// and memory://",
-                ));
+            Address::Bucket {
+                service,
+                bucket,
+                path,
+            } => {
+                let settings = settings.into_iter();
+                let settings: Vec<_> = settings
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect();
+                return Self::in_bucket(service, &bucket, path, &settings);
             }
         };
-        Self::at(objects, scheme, path)
+        Ok(Self::at(store, path))
+    }
+
+    fn in_bucket(
+        service: Service,
+        bucket: &str,
+        path: Path,
+        settings: &[(String, String)],
+    ) -> Result<Self> {
+        let connected = service.connect(bucket, settings)?;
+        let top = format!("{}://{bucket}", service.scheme());
+        let identity = format!("{top}\n{}", connected.place);
+        let place = Elsewhere {
+            remote: Remote::new(connected.objects, connected.secrets),
+            proof: Proof::of(format!("{identity}\n{path}")),
+            turns: turns_in(&identity),
+            identity: Identity::Bucket(identity),
+            creates: Creates::Proven,
+            root: path.clone(),
+        };
+        let location = Self::at(Store::elsewhere(place, top)?, path);
+        Ok(match is_single_writer()? {
+            true => location.single_writer(),
+            false => location,
+        })
     }
 
     /// A folder in an object store that the caller brings; `path` may be empty.
     ///
     /// The store must create objects atomically (`PutMode::Create`: one of many writers wins) and
-    /// show them at once. Its future must not need a tokio runtime.
+    /// show them at once; it is asked to prove the first before the first write, once for each call of
+    /// this function. Its futures run inside a tokio runtime of the library's.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -104,23 +151,81 @@ impl Location {
     /// ```
     ///
     /// # Errors
-    /// `Invalid` for a path with empty or relative segments.
+    /// `Invalid` for a path with empty or relative segments, or a percent sign.
     pub fn in_store(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self> {
         let parsed = Path::parse(path).map_err(|error| bad_address(path, error))?;
-        Self::at(objects, "store", parsed)
+        let parsed = decodable(parsed, path)?;
+        let place = Elsewhere {
+            remote: Remote::new(objects.clone(), Vec::new()),
+            identity: Identity::Brought(objects),
+            creates: Creates::Proven,
+            proof: Arc::default(),
+            turns: Arc::default(),
+            root: parsed.clone(),
+        };
+        Ok(Self::at(
+            Store::elsewhere(place, "store://".to_owned())?,
+            parsed,
+        ))
     }
 
-    fn at(objects: Arc<dyn ObjectStore>, scheme: &'static str, path: Path) -> Result<Self> {
-        let store = Store {
-            objects,
-            executor: Arc::new(Executor::try_new()?),
-            engine: OnceLock::new(),
-            scheme,
-        };
-        Ok(Self {
+    /// The same place for the only process that writes there: the store is not probed, and creates of
+    /// this process take turns and look before they write.
+    ///
+    /// With a second process that writes, rows get lost without a word. Processes that only read do no
+    /// harm. Say it of a location once and clone that one: of a store that the program brings
+    /// ([`Location::in_store`]) each call has turns of its own. Local disks and memory stay as they are.
+    ///
+    /// ```
+    /// use emberlens::{run::Project, storage::Location};
+    /// let root = Location::open("memory://")?.single_writer();
+    /// let project = Project::at(root, "digits")?;
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    #[must_use]
+    pub fn single_writer(self) -> Self {
+        self.creating(Creates::InTurn)
+    }
+
+    /// The same place in a store that is known to create objects atomically: it is not probed.
+    #[must_use]
+    pub fn assume_atomic_creates(self) -> Self {
+        self.creating(Creates::Known)
+    }
+
+    fn creating(self, creates: Creates) -> Self {
+        match self.store.creating(creates) {
+            Some(store) => Self::at(store, self.path),
+            None => self,
+        }
+    }
+
+    fn at(store: Store, path: Path) -> Self {
+        Self {
             store: Arc::new(store),
             path,
-        })
+        }
+    }
+
+    /// Whether a client may repeat what it sends, so that a create is told of its own object.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.store.kind, Kind::Elsewhere(_))
+    }
+
+    /// Finds out, before the first write, that writers at once cannot overwrite one another.
+    ///
+    /// # Errors
+    /// [`Error::NotAtomic`] when they can; `Storage` when the store fails.
+    pub(crate) fn check_creates(&self) -> Result<()> {
+        match &self.store.kind {
+            Kind::Elsewhere(place) if place.creates == Creates::Proven => {
+                let url = self.url_of(&place.root);
+                place
+                    .proof
+                    .check(&place.remote, &place.root, &self.store.executor, &url)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The location below this one; `relative` holds clean segments separated by `/`.
@@ -155,27 +260,27 @@ impl Location {
         match self.local_path() {
             Some(path) => Url::from_file_path(&path)
                 .map_or_else(|()| format!("file://{}", path.display()), String::from),
-            None => format!("{}:///{}", self.store.scheme, self.path),
+            None => self.url_of(&self.path),
         }
+    }
+
+    fn url_of(&self, path: &Path) -> String {
+        let encoded = file_url(path).map(|url| url.path().trim_start_matches('/').to_owned());
+        let encoded = encoded.unwrap_or_else(|| path.to_string());
+        format!("{}/{encoded}", self.store.top)
     }
 
     /// The path on this machine; `None` in other stores.
     pub fn local_path(&self) -> Option<PathBuf> {
-        if self.store.scheme != "file" {
-            return None;
+        match self.store.kind {
+            Kind::Local => file_url(&self.path)?.to_file_path().ok(),
+            _ => None,
         }
-        let mut url = Url::parse("file:///").ok()?;
-        url.path_segments_mut()
-            .ok()?
-            .pop_if_empty()
-            .extend(self.path.parts().map(|part| part.as_ref().to_owned()));
-        url.to_file_path().ok()
     }
 
     /// What follows `base` in this address, separated by `/`; `None` when it is not below `base`.
     pub fn relative_to(&self, base: &Location) -> Option<String> {
-        let same = Arc::ptr_eq(&self.store.objects, &base.store.objects);
-        if self.store.scheme != base.store.scheme || (!same && self.store.scheme != "file") {
+        if !self.store.is_same(&base.store) {
             return None;
         }
         let parts = self.path.prefix_match(&base.path)?;
@@ -187,165 +292,37 @@ impl Location {
         )
     }
 
-    /// The whole object.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none.
-    pub fn read(&self) -> Result<Bytes> {
-        self.read_if_exists()?.ok_or_else(|| Error::NotFound {
-            what: "file",
-            name: self.name(),
-            hint: "check the address".into(),
-            place: self.url(),
-        })
-    }
-
-    /// The whole object; `None` when there is none.
-    pub fn read_if_exists(&self) -> Result<Option<Bytes>> {
-        if let Some(path) = self.local_path() {
-            use std::io::ErrorKind::{IsADirectory, NotFound};
-            return match std::fs::read(&path) {
-                Ok(bytes) => Ok(Some(bytes.into())),
-                Err(error) if matches!(error.kind(), NotFound | IsADirectory) => Ok(None),
-                Err(error) => Err(self.failed("read", error)),
-            };
-        }
-        let (objects, path) = (self.store.objects.clone(), self.path.clone());
-        let read = async move { objects.get(&path).await?.bytes().await };
-        match self.store.executor.run(read)? {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("read", cause(error))),
-        }
-    }
-
-    /// Creates or replaces the object; readers see the old bytes or the new ones.
-    pub fn replace(&self, bytes: impl Into<Bytes>) -> Result<()> {
-        self.put(bytes.into(), false)?
-            .map_err(|error| self.failed("write", cause(error)))
-    }
-
-    /// Deletes this object; nothing happens when there is none.
-    pub fn delete(&self) -> Result<()> {
-        let (objects, path) = (self.store.objects.clone(), self.path.clone());
-        let delete = async move { objects.delete(&path).await };
-        match self.store.executor.run(delete)? {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed("delete", cause(error))),
-        }
-    }
-
-    /// Names of the objects directly in this folder, sorted; a missing folder is empty.
-    pub fn list_files(&self) -> Result<Vec<String>> {
-        let listed = self.list()?;
-        Ok(sorted(
-            listed
-                .objects
-                .iter()
-                .filter_map(|object| object.location.filename()),
-        ))
-    }
-
-    /// Names of the folders directly in this folder, sorted; a missing folder is empty.
-    pub fn list_folders(&self) -> Result<Vec<String>> {
-        let listed = self.list()?;
-        Ok(sorted(
-            listed.common_prefixes.iter().filter_map(Path::filename),
-        ))
-    }
-
-    /// True when nothing is at or below this address.
-    pub fn is_empty(&self) -> Result<bool> {
-        let listed = self.list()?;
-        Ok(listed.objects.is_empty() && listed.common_prefixes.is_empty())
-    }
-
-    /// Deletes everything below this folder.
-    pub fn delete_all(&self) -> Result<()> {
-        let (objects, path) = (self.store.objects.clone(), self.path.clone());
-        let delete = async move {
-            let paths = objects.list(Some(&path)).map_ok(|object| object.location);
-            objects
-                .delete_stream(Box::pin(paths))
-                .try_for_each(|_| std::future::ready(Ok(())))
-                .await
-        };
-        self.store
-            .executor
-            .run(delete)?
-            .map_err(|error| self.failed("delete", cause(error)))?;
-        if let Some(folder) = self.local_path() {
-            return match std::fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(self.failed("delete", error))
-                }
-                _ => Ok(()),
-            };
-        }
-        Ok(())
-    }
-
-    /// Creates the folder on local disks; other stores have no empty folders.
-    pub(crate) fn create_folder(&self) -> Result<()> {
-        self.local_path().map_or(Ok(()), |folder| {
-            create_folder(&folder).map_err(|error| self.failed("create a folder", cause(error)))
-        })
-    }
-
-    /// The folder as the URL that the Delta kernel takes, with a slash at the end.
-    pub(crate) fn table_url(&self) -> Result<Url> {
-        let text = format!("{}/", self.url().trim_end_matches('/'));
-        Url::parse(&text).map_err(|error| bad_address(&text, error))
-    }
-
-    /// The Delta kernel's engine over this store, started on first use.
-    pub(crate) fn engine(&self) -> Arc<Engine> {
-        self.store
-            .engine
-            .get_or_init(|| {
-                let engine = DefaultEngineBuilder::new(self.store.objects.clone())
-                    .with_task_executor(self.store.executor.clone())
-                    .build();
-                Arc::new(engine)
-            })
-            .clone()
-    }
-
-    /// Syncs the object and its folder, where an earlier sync may have failed.
-    pub(crate) fn make_durable(&self) -> Result<()> {
-        self.local_path().map_or(Ok(()), |path| {
-            durable::sync_file_and_folder(&path).map_err(|error| self.failed("sync", cause(error)))
-        })
-    }
-
-    pub(super) fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
-        if let Some(target) = self.local_path() {
-            // The caller waits anyway: a hop to the I/O threads would only cost time.
-            return Ok(durable::put(&target, &bytes.into(), create));
-        }
-        let mode = match create {
-            true => PutMode::Create,
-            false => PutMode::Overwrite,
-        };
-        let (objects, path) = (self.store.objects.clone(), self.path.clone());
-        self.store.executor.run(async move {
-            objects
-                .put_opts(&path, bytes.into(), PutOptions::from(mode))
-                .await
-                .map(drop)
-        })
-    }
-
-    fn list(&self) -> Result<object_store::ListResult> {
-        let (objects, path) = (self.store.objects.clone(), self.path.clone());
-        self.store
-            .executor
-            .run(async move { objects.list_with_delimiter(Some(&path)).await })?
-            .map_err(|error| self.failed("list", cause(error)))
-    }
-
-    pub(super) fn failed(&self, operation: &'static str, source: impl Into<BoxError>) -> Error {
+    pub(super) fn failed(
+        &self,
+        operation: &'static str,
+        source: impl Into<crate::BoxError>,
+    ) -> Error {
         Error::storage(operation, self.url(), source)
+    }
+}
+
+/// The path as that of a URL: each segment encoded.
+fn file_url(path: &Path) -> Option<Url> {
+    let mut url = Url::parse("file:///").ok()?;
+    url.path_segments_mut()
+        .ok()?
+        .pop_if_empty()
+        .extend(path.parts().map(|part| part.as_ref().to_owned()));
+    Some(url)
+}
+
+/// What the environment says of the buckets of this process.
+fn is_single_writer() -> Result<bool> {
+    let said = std::env::var(SINGLE_WRITER_VARIABLE);
+    match said.as_deref().map(str::trim) {
+        Err(std::env::VarError::NotPresent) | Ok("" | "0" | "false") => Ok(false),
+        Ok("1" | "true") => Ok(true),
+        other => Err(Error::invalid(
+            SINGLE_WRITER_VARIABLE,
+            format!("{:?}", other.unwrap_or("(not Unicode)")),
+            "it says neither yes nor no",
+            "set it to 1 where no other process writes to the bucket, or leave it out",
+        )),
     }
 }
 
@@ -359,12 +336,6 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url())
     }
-}
-
-fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut names: Vec<String> = names.map(str::to_owned).collect();
-    names.sort_unstable();
-    names
 }
 
 #[cfg(test)]

@@ -1,17 +1,28 @@
 //! Object stores behind one address type: locations, durable writes, numbered documents, names.
+//!
+//! A [`Location`] is a local path, `memory://`, or a place in a bucket of S3, Azure or Google Cloud. What is
+//! above this folder does not see which: only local disks are synced, and only stores elsewhere are asked
+//! to prove, before the first write, that they create objects atomically.
 
 mod address;
 mod certain;
+#[cfg(any(feature = "s3", feature = "azure", feature = "gcs"))]
+mod cloud;
 mod documents;
 mod durable;
 mod executor;
 mod location;
 pub mod names;
+mod objects;
+mod probe;
+mod redact;
+mod remote;
+mod service;
+mod store;
 
+pub(crate) use address::without_credentials;
 pub use documents::Documents;
 pub(crate) use documents::parse as parse_document;
 pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;
-
-pub(crate) use executor::Executor;

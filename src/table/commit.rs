@@ -266,6 +266,7 @@ impl DeltaTable {
         if let Some(adds) = &commit.adds {
             transaction.add_files(Box::new(ArrowEngineData::new(adds.clone())));
         }
+        self.location().check_creates()?;
         Ok(match transaction.commit(engine.as_ref()) {
             Ok(CommitResult::Committed(done)) => {
                 if let Some(committed) = done.post_commit_snapshot() {
@@ -273,10 +274,25 @@ impl DeltaTable {
                 }
                 Attempt::Committed(done.commit_version())
             }
-            Ok(CommitResult::Conflicted(_)) => Attempt::Conflict,
+            Ok(CommitResult::Conflicted(_)) => self.conflict(commit, snapshot.version() + 1),
             Ok(CommitResult::Retryable(retry)) => Attempt::Unknown(damage::reason(&retry.error)),
             Err(error) => Attempt::Unknown(damage::reason(&error)),
         })
+    }
+
+    /// Who took that version: at stores elsewhere it may have been this very try.
+    fn conflict(&self, commit: &Commit<'_>, version: u64) -> Attempt {
+        if !self.location().is_elsewhere() {
+            return Attempt::Conflict;
+        }
+        match self.is_entry_of(version, commit.writer_id, commit.sequence) {
+            Ok(Some(true)) => Attempt::Committed(version),
+            Ok(Some(false)) => Attempt::Conflict,
+            Ok(None) => Attempt::Unknown(
+                "the store says that the entry exists, and does not show it".into(),
+            ),
+            Err(error) => Attempt::Unknown(error.chain()),
+        }
     }
 }
 
@@ -362,16 +378,18 @@ mod tests {
     /// A table of one row whose next commit meets that fault, and what is really in it.
     fn table(fault: Fault) -> (DeltaTable, DeltaTable) {
         let inner = Arc::new(InMemory::new());
-        let clean = Location::in_store(inner.clone(), "t").unwrap();
-        let clean = DeltaTable::create(clean, &rows(0).schema()).unwrap();
+        let open = |store| {
+            let place = Location::in_store(store, "t").unwrap();
+            place.assume_atomic_creates()
+        };
+        let clean = DeltaTable::create(open(inner.clone()), &rows(0).schema()).unwrap();
         clean.append("first", 0, &[rows(1)]).unwrap();
         let mut is_armed = true;
         let store = FaultStore::new(inner, move |call| {
             let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
             (is_commit && std::mem::take(&mut is_armed)).then_some(fault)
         });
-        let place = Location::in_store(Arc::new(store), "t").unwrap();
-        (DeltaTable::open(place).unwrap(), clean)
+        (DeltaTable::open(open(Arc::new(store))).unwrap(), clean)
     }
 
     #[test]
@@ -384,6 +402,23 @@ mod tests {
             assert_eq!(snapshot.row_count().unwrap(), 1, "{fault:?}");
             assert!(!table.replace_rows_after(1, &rows(3)).unwrap(), "{fault:?}");
         }
+    }
+
+    /// A client that sends a commit again is told that its own version is taken.
+    #[test]
+    fn a_conflict_with_itself_is_a_commit() {
+        let store = FaultStore::new(Arc::new(InMemory::new()), |call| {
+            (call.operation == Operation::Create).then_some(Fault::Twice)
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        let place = place.assume_atomic_creates();
+        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
+        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
+        assert!(table.replace_rows_after(1, &rows(2)).unwrap());
+        assert!(!table.replace_rows_after(1, &rows(2)).unwrap());
+        assert_eq!(table.append("v", 0, &[rows(3)]).unwrap(), 3);
+        let snapshot = table.snapshot().unwrap();
+        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (3, 2));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! The Delta kernel behind one door: creating a table and committing files to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use delta_kernel::Snapshot as KernelSnapshot;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoKernel;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::schema::StructType;
 use delta_kernel::transaction::CommitResult;
 use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::{KernelError, Snapshot as KernelSnapshot};
+use ulid::Ulid;
 
 use super::actions::add_actions;
 use super::append::{DataFile, FileWriter};
@@ -20,6 +22,9 @@ use super::latest::Latest;
 use super::snapshot::Snapshot;
 use crate::storage::Location;
 use crate::{Error, Result};
+
+/// How often the creation of a table whose outcome is unknown is looked up and tried again.
+const MAX_RETRIES: u64 = 5;
 
 pub(super) const ENGINE_INFO: &str = concat!("emberlens/", env!("CARGO_PKG_VERSION"));
 
@@ -67,43 +72,60 @@ impl DeltaTable {
         }
         // The kernel refuses to create a table in a local folder that does not exist.
         table.location.create_folder()?;
-        let engine = table.location.engine();
-        let url = table.location.table_url()?;
+        table.location.check_creates()?;
+        let creator = format!("create-{}", Ulid::new()).to_ascii_lowercase();
+        for retry in 0.. {
+            let failure = match table.try_create(&creator, schema, &files)? {
+                Ok(()) => return Ok(table),
+                Err(failure) => failure,
+            };
+            // The outcome is unknown, and a conflict may be one with ourselves: the log tells whose
+            // table this is.
+            match (table.is_entry_of(0, &creator, 0)?, failure) {
+                (Some(true), _) => return Ok(table),
+                (None, Some(failure)) if !Self::exists(&table.location)? => {
+                    if retry == MAX_RETRIES {
+                        return Err(table.failed("create the table", failure));
+                    }
+                    std::thread::sleep(Duration::from_millis(5 * (retry + 1)));
+                }
+                _ => break,
+            }
+        }
+        Err(table.already_exists())
+    }
+
+    /// One try to write the first entry of the log; without a failure in place of one it was refused.
+    fn try_create(
+        &self,
+        creator: &str,
+        schema: &Schema,
+        files: &[DataFile],
+    ) -> Result<Result<(), Option<KernelError>>> {
+        let engine = self.location.engine();
+        let url = self.location.table_url()?;
         let mut transaction = create_table(url.as_str(), kernel_schema(schema)?, ENGINE_INFO, true)
             .build(engine.as_ref(), Box::new(FileSystemCommitter::new()))
-            .or_else(|error| match Self::exists(&table.location)? {
-                true => Err(table.already_exists()),
-                false => Err(table.failed("create the table", error)),
-            })?;
+            .or_else(|error| match Self::exists(&self.location)? {
+                true => Err(self.already_exists()),
+                false => Err(self.failed("create the table", error)),
+            })?
+            .with_transaction_id(creator.to_owned(), 0);
         if !files.is_empty() {
-            let adds = add_actions(&files)?;
+            let adds = add_actions(files)?;
             transaction.add_files(Box::new(ArrowEngineData::new(adds)));
         }
-        let failure = match transaction.commit(engine.as_ref()) {
+        Ok(match transaction.commit(engine.as_ref()) {
             Ok(CommitResult::Committed(done)) => {
                 if let Some(created) = done.post_commit_snapshot() {
-                    table.seen.remember(created);
+                    self.seen.remember(created);
                 }
-                return Ok(table);
+                Ok(())
             }
-            Ok(CommitResult::Conflicted(_)) => return Err(table.already_exists()),
-            Ok(CommitResult::Retryable(retry)) => retry.error,
-            Err(error) => error,
-        };
-        // The outcome is unknown: the log tells whose table this is.
-        if !Self::exists(&table.location)? {
-            return Err(table.failed("create the table", failure));
-        }
-        match files.first() {
-            Some(file)
-                if table
-                    .snapshot_at(0)?
-                    .holds_any(&[file.name.clone()].into())? =>
-            {
-                Ok(table)
-            }
-            _ => Err(table.already_exists()),
-        }
+            Ok(CommitResult::Conflicted(_)) => Err(None),
+            Ok(CommitResult::Retryable(retry)) => Err(Some(retry.error)),
+            Err(error) => Err(Some(error)),
+        })
     }
 
     /// Opens the table in a folder.
@@ -220,11 +242,7 @@ impl DeltaTable {
         }
     }
 
-    pub(super) fn failed(
-        &self,
-        operation: &'static str,
-        error: delta_kernel::KernelError,
-    ) -> Error {
+    pub(super) fn failed(&self, operation: &'static str, error: KernelError) -> Error {
         Error::storage(operation, self.location.url(), damage::reason(&error))
     }
 }

@@ -15,6 +15,7 @@ mod dataset;
 mod decode;
 mod delta;
 mod embedding;
+mod entry;
 pub mod export;
 mod fence;
 mod fields;

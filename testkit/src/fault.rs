@@ -53,6 +53,9 @@ pub enum Fault {
     Late,
     /// The store panics before anything was done.
     Panic,
+    /// A write is sent twice, as by a client that repeats what got no answer; the answer is that to the
+    /// second. Other calls are done.
+    Twice,
 }
 
 impl Fault {
@@ -187,7 +190,7 @@ async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) ->
     }
     let done = work.await?;
     match fault {
-        None => Ok(done),
+        None | Some(Fault::Twice) => Ok(done),
         Some(Fault::TimeOut | Fault::Late) => Err(planned("timed out")),
         Some(_) => Err(planned("failed after it was done")),
     }
@@ -242,6 +245,11 @@ impl ObjectStore for FaultStore {
                 .push((location.clone(), payload.clone(), options.clone()));
             return Err(planned("timed out"));
         }
+        if fault == Some(Fault::Twice) {
+            // What became of the first nobody hears.
+            let _ = work.await;
+            return self.inner.put_opts(location, payload, options).await;
+        }
         done(fault, work).await
     }
 
@@ -272,7 +280,7 @@ impl ObjectStore for FaultStore {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         match self.fault(Operation::Delete, &Path::default()) {
-            None => self.inner.delete_stream(locations),
+            None | Some(Fault::Twice) => self.inner.delete_stream(locations),
             Some(Fault::Before) => {
                 failing(stream::empty().boxed(), "failed before it did anything")
             }
@@ -285,7 +293,7 @@ impl ObjectStore for FaultStore {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
-            None => self.inner.list(prefix),
+            None | Some(Fault::Twice) => self.inner.list(prefix),
             Some(_) => failing(stream::empty().boxed(), "failed before it did anything"),
         }
     }
@@ -296,7 +304,7 @@ impl ObjectStore for FaultStore {
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
-            None => self.inner.list_with_offset(prefix, offset),
+            None | Some(Fault::Twice) => self.inner.list_with_offset(prefix, offset),
             Some(_) => failing(stream::empty().boxed(), "failed before it did anything"),
         }
     }
@@ -365,6 +373,19 @@ mod tests {
             });
             assert_eq!(store.calls().len(), 3);
         }
+    }
+
+    #[test]
+    fn a_create_that_is_sent_twice_is_told_that_its_object_exists() {
+        let (inner, store) = store(Fault::Twice);
+        let create = PutOptions::from(PutMode::Create);
+        block_on(async {
+            store.put(&"a".into(), "first".into()).await.unwrap();
+            let path = Path::from("b");
+            let twice = store.put_opts(&path, "second".into(), create).await;
+            assert!(matches!(twice, Err(Error::AlreadyExists { .. })));
+            assert!(inner.head(&path).await.is_ok());
+        });
     }
 
     #[test]

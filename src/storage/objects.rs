@@ -1,0 +1,182 @@
+//! What is done with objects and folders: reading, replacing, listing, deleting.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use delta_kernel_default_engine::DefaultEngineBuilder;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use url::Url;
+
+use super::Location;
+use super::address::bad_address;
+use super::durable::{self, cause, create_folder};
+use super::store::Engine;
+use crate::{Error, Result};
+
+impl Location {
+    /// The whole object.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub fn read(&self) -> Result<Bytes> {
+        self.read_if_exists()?.ok_or_else(|| Error::NotFound {
+            what: "file",
+            name: self.name(),
+            hint: "check the address".into(),
+            place: self.url(),
+        })
+    }
+
+    /// The whole object; `None` when there is none.
+    pub fn read_if_exists(&self) -> Result<Option<Bytes>> {
+        if let Some(path) = self.local_path() {
+            use std::io::ErrorKind::{IsADirectory, NotFound};
+            return match std::fs::read(&path) {
+                Ok(bytes) => Ok(Some(bytes.into())),
+                Err(error) if matches!(error.kind(), NotFound | IsADirectory) => Ok(None),
+                Err(error) => Err(self.failed("read", error)),
+            };
+        }
+        let (objects, path) = (self.store.objects.clone(), self.path.clone());
+        let read = async move { objects.get(&path).await?.bytes().await };
+        match self.store.executor.run(read)? {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", cause(error))),
+        }
+    }
+
+    /// Creates or replaces the object; readers see the old bytes or the new ones.
+    pub fn replace(&self, bytes: impl Into<Bytes>) -> Result<()> {
+        self.put(bytes.into(), false)?
+            .map_err(|error| self.failed("write", cause(error)))
+    }
+
+    /// Deletes this object; nothing happens when there is none.
+    pub fn delete(&self) -> Result<()> {
+        let (objects, path) = (self.store.objects.clone(), self.path.clone());
+        let delete = async move { objects.delete(&path).await };
+        match self.store.executor.run(delete)? {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("delete", cause(error))),
+        }
+    }
+
+    /// Names of the objects directly in this folder, sorted; a missing folder is empty.
+    pub fn list_files(&self) -> Result<Vec<String>> {
+        let listed = self.list()?;
+        Ok(sorted(
+            listed
+                .objects
+                .iter()
+                .filter_map(|object| object.location.filename()),
+        ))
+    }
+
+    /// Names of the folders directly in this folder, sorted; a missing folder is empty.
+    pub fn list_folders(&self) -> Result<Vec<String>> {
+        let listed = self.list()?;
+        Ok(sorted(
+            listed.common_prefixes.iter().filter_map(Path::filename),
+        ))
+    }
+
+    /// True when nothing is at or below this address.
+    pub fn is_empty(&self) -> Result<bool> {
+        let listed = self.list()?;
+        Ok(listed.objects.is_empty() && listed.common_prefixes.is_empty())
+    }
+
+    /// Deletes everything below this folder.
+    pub fn delete_all(&self) -> Result<()> {
+        let (objects, path) = (self.store.objects.clone(), self.path.clone());
+        let delete = async move {
+            let paths = objects.list(Some(&path)).map_ok(|object| object.location);
+            objects
+                .delete_stream(Box::pin(paths))
+                .try_for_each(|_| std::future::ready(Ok(())))
+                .await
+        };
+        self.store
+            .executor
+            .run(delete)?
+            .map_err(|error| self.failed("delete", cause(error)))?;
+        if let Some(folder) = self.local_path() {
+            return match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(self.failed("delete", error))
+                }
+                _ => Ok(()),
+            };
+        }
+        Ok(())
+    }
+
+    /// Creates the folder on local disks; other stores have no empty folders.
+    pub(crate) fn create_folder(&self) -> Result<()> {
+        self.local_path().map_or(Ok(()), |folder| {
+            create_folder(&folder).map_err(|error| self.failed("create a folder", cause(error)))
+        })
+    }
+
+    /// The folder as the URL that the Delta kernel takes, with a slash at the end.
+    pub(crate) fn table_url(&self) -> Result<Url> {
+        let text = format!("{}/", self.url().trim_end_matches('/'));
+        Url::parse(&text).map_err(|error| bad_address(&text, error))
+    }
+
+    /// The Delta kernel's engine over this store, started on first use.
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        self.store
+            .engine
+            .get_or_init(|| {
+                let engine = DefaultEngineBuilder::new(self.store.objects.clone())
+                    .with_task_executor(self.store.executor.clone())
+                    .build();
+                Arc::new(engine)
+            })
+            .clone()
+    }
+
+    /// Syncs the object and its folder, where an earlier sync may have failed.
+    pub(crate) fn make_durable(&self) -> Result<()> {
+        self.local_path().map_or(Ok(()), |path| {
+            durable::sync_file_and_folder(&path).map_err(|error| self.failed("sync", cause(error)))
+        })
+    }
+
+    pub(super) fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
+        if let Some(target) = self.local_path() {
+            // The caller waits anyway: a hop to the I/O threads would only cost time.
+            return Ok(durable::put(&target, &bytes.into(), create));
+        }
+        self.check_creates()?;
+        let mode = match create {
+            true => PutMode::Create,
+            false => PutMode::Overwrite,
+        };
+        let (objects, path) = (self.store.objects.clone(), self.path.clone());
+        self.store.executor.run(async move {
+            objects
+                .put_opts(&path, bytes.into(), PutOptions::from(mode))
+                .await
+                .map(drop)
+        })
+    }
+
+    fn list(&self) -> Result<object_store::ListResult> {
+        let (objects, path) = (self.store.objects.clone(), self.path.clone());
+        self.store
+            .executor
+            .run(async move { objects.list_with_delimiter(Some(&path)).await })?
+            .map_err(|error| self.failed("list", cause(error)))
+    }
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort_unstable();
+    names
+}
