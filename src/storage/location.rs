@@ -14,7 +14,9 @@ use url::Url;
 
 use super::Executor;
 use super::address::{bad_address, local};
+use super::disk::{Disk, DiskWatch};
 use super::durable::{self, DurableLocal, cause, create_folder};
+use super::whole::WholeReads;
 use crate::{BoxError, Error, Result};
 
 /// The Delta kernel's engine over one of our stores.
@@ -44,9 +46,13 @@ pub struct Location {
 
 struct Store {
     objects: Arc<dyn ObjectStore>,
+    /// As it was given: two locations are in one store when this is the same.
+    given: Arc<dyn ObjectStore>,
     executor: Arc<Executor>,
     engine: OnceLock<Arc<Engine>>,
     scheme: &'static str,
+    /// What local files are written through.
+    disk: Disk,
 }
 
 impl Location {
@@ -60,17 +66,13 @@ impl Location {
         }
         let scheme = address.split_once("://").map(|(scheme, _)| scheme);
         let (objects, path, scheme): (Arc<dyn ObjectStore>, _, _) = match scheme {
-            None => (
-                Arc::new(DurableLocal::new()),
-                local(FilePath::new(address))?,
-                "file",
-            ),
+            None => return Self::on_disk(Disk::default(), local(FilePath::new(address))?),
             Some("file") => {
                 let url = Url::parse(address).map_err(|error| bad_address(address, error))?;
                 let file = url
                     .to_file_path()
                     .map_err(|()| bad_address(address, "it names no local path"))?;
-                (Arc::new(DurableLocal::new()), local(&file)?, "file")
+                return Self::on_disk(Disk::default(), local(&file)?);
             }
             Some("memory") => {
                 let rest = address.trim_start_matches("memory://");
@@ -85,7 +87,19 @@ impl Location {
                 ));
             }
         };
-        Self::at(objects, scheme, path)
+        Self::at(objects, scheme, path, Disk::default())
+    }
+
+    /// A local folder whose every change goes by `watch`: how the tests cut the power, fill the disk
+    /// and end the process between two changes. Nothing that programs need.
+    #[doc(hidden)]
+    pub fn watched(folder: &FilePath, watch: Arc<dyn DiskWatch>) -> Result<Self> {
+        Self::on_disk(Disk::watched(watch), local(folder)?)
+    }
+
+    fn on_disk(disk: Disk, path: Path) -> Result<Self> {
+        let objects = Arc::new(DurableLocal::new(disk.clone()));
+        Self::at(objects, "file", path, disk)
     }
 
     /// A folder in an object store that the caller brings; `path` may be empty.
@@ -107,15 +121,27 @@ impl Location {
     /// `Invalid` for a path with empty or relative segments.
     pub fn in_store(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self> {
         let parsed = Path::parse(path).map_err(|error| bad_address(path, error))?;
-        Self::at(objects, "store", parsed)
+        Self::at(objects, "store", parsed, Disk::default())
     }
 
-    fn at(objects: Arc<dyn ObjectStore>, scheme: &'static str, path: Path) -> Result<Self> {
+    fn at(
+        objects: Arc<dyn ObjectStore>,
+        scheme: &'static str,
+        path: Path,
+        disk: Disk,
+    ) -> Result<Self> {
+        let given = objects.clone();
+        let objects: Arc<dyn ObjectStore> = match scheme {
+            "file" | "memory" => objects,
+            _ => Arc::new(WholeReads::of(objects)),
+        };
         let store = Store {
             objects,
+            given,
             executor: Arc::new(Executor::try_new()?),
             engine: OnceLock::new(),
             scheme,
+            disk,
         };
         Ok(Self {
             store: Arc::new(store),
@@ -174,7 +200,7 @@ impl Location {
 
     /// What follows `base` in this address, separated by `/`; `None` when it is not below `base`.
     pub fn relative_to(&self, base: &Location) -> Option<String> {
-        let same = Arc::ptr_eq(&self.store.objects, &base.store.objects);
+        let same = Arc::ptr_eq(&self.store.given, &base.store.given);
         if self.store.scheme != base.store.scheme || (!same && self.store.scheme != "file") {
             return None;
         }
@@ -275,7 +301,7 @@ impl Location {
             .run(delete)?
             .map_err(|error| self.failed("delete", cause(error)))?;
         if let Some(folder) = self.local_path() {
-            return match std::fs::remove_dir_all(&folder) {
+            return match self.store.disk.remove_folder(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     Err(self.failed("delete", error))
                 }
@@ -288,7 +314,8 @@ impl Location {
     /// Creates the folder on local disks; other stores have no empty folders.
     pub(crate) fn create_folder(&self) -> Result<()> {
         self.local_path().map_or(Ok(()), |folder| {
-            create_folder(&folder).map_err(|error| self.failed("create a folder", cause(error)))
+            create_folder(&self.store.disk, &folder)
+                .map_err(|error| self.failed("create a folder", cause(error)))
         })
     }
 
@@ -314,14 +341,20 @@ impl Location {
     /// Syncs the object and its folder, where an earlier sync may have failed.
     pub(crate) fn make_durable(&self) -> Result<()> {
         self.local_path().map_or(Ok(()), |path| {
-            durable::sync_file_and_folder(&path).map_err(|error| self.failed("sync", cause(error)))
+            durable::sync_file_and_folder(&self.store.disk, &path)
+                .map_err(|error| self.failed("sync", cause(error)))
         })
     }
 
     pub(super) fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
         if let Some(target) = self.local_path() {
             // The caller waits anyway: a hop to the I/O threads would only cost time.
-            return Ok(durable::put(&target, &bytes.into(), create));
+            return Ok(durable::put(
+                &self.store.disk,
+                &target,
+                &bytes.into(),
+                create,
+            ));
         }
         let mode = match create {
             true => PutMode::Create,

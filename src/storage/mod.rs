@@ -2,12 +2,17 @@
 
 mod address;
 mod certain;
+mod disk;
 mod documents;
 mod durable;
 mod executor;
 mod location;
 pub mod names;
+mod upload;
+mod whole;
 
+#[doc(hidden)]
+pub use disk::{DiskStep, DiskWatch};
 pub use documents::Documents;
 pub(crate) use documents::parse as parse_document;
 pub use location::Location;
