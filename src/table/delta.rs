@@ -90,16 +90,16 @@ impl DeltaTable {
             Ok(CommitResult::Retryable(retry)) => retry.error,
             Err(error) => error,
         };
-        // The outcome is unknown: the log tells whose table this is.
-        if !Self::exists(&table.location)? {
+        // The outcome is unknown: the first entry tells whose table this is. It is asked for by name,
+        // since listings may lag behind.
+        let first = table.location.join(&format!("_delta_log/{:020}.json", 0));
+        let Some(entry) = first.read_if_exists()? else {
             return Err(table.failed("create the table", failure));
-        }
+        };
+        let entry = String::from_utf8_lossy(&entry).into_owned();
         match files.first() {
-            Some(file)
-                if table
-                    .snapshot_at(0)?
-                    .holds_any(&[file.name.clone()].into())? =>
-            {
+            Some(file) if entry.contains(&file.name) => {
+                first.make_durable()?;
                 Ok(table)
             }
             _ => Err(table.already_exists()),
@@ -122,7 +122,8 @@ impl DeltaTable {
         })
     }
 
-    fn at(location: Location) -> Self {
+    /// The table in a folder of which a writer was told that it holds one, whatever listings show.
+    pub(crate) fn at(location: Location) -> Self {
         Self {
             location,
             seen: Latest::default(),
