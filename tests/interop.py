@@ -1,8 +1,9 @@
-"""What other tools read from a table: rows, and per numeric column sum, NaN, infinities and nulls.
+"""What other tools read from tables: rows, and per numeric column sum, NaN, infinities and nulls.
 
-    python tests/interop.py TABLE_FOLDER
+    python tests/interop.py TABLE_FOLDER...
 
-Prints one JSON object with a summary for each tool. Needs polars, deltalake, pyarrow and duckdb.
+Prints a JSON list with one object for each folder: a summary for each tool. Needs polars, deltalake,
+pyarrow and duckdb.
 Sums go over finite values in f64; lists count with their elements.
 """
 
@@ -37,8 +38,8 @@ def summary(table):
     return {"rows": table.num_rows, "columns": columns}
 
 
-def main():
-    folder = sys.argv[1]
+def summaries(folder):
+    """What every tool reads from one table."""
     log = deltalake.DeltaTable(folder)
     files = [path.removeprefix("file://") for path in log.file_uris()]
     readers = {
@@ -49,8 +50,8 @@ def main():
             "select * from read_parquet(?, union_by_name = true)", [files]
         ).to_arrow_table(),
     }
-    print(json.dumps({tool: summary(read()) for tool, read in readers.items()}))
+    return {tool: summary(read()) for tool, read in readers.items()}
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps([summaries(folder) for folder in sys.argv[1:]]))

@@ -3,12 +3,19 @@
 //! Runs where Python has the packages:
 //! `python3 -m venv V && V/bin/pip install polars deltalake pyarrow duckdb`, then
 //! `EMBERLENS_PYTHON=V/bin/python cargo test --test other_tools_read_the_same_numbers`.
+//! `EMBERLENS_PROOF_ORACLES` (4) sets of how many kills and of how many power cuts they read the rest.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic"
+)]
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -18,6 +25,7 @@ use emberlens::reduce::Pca;
 use emberlens::run::{At, MetricsTableWriter, Project};
 use emberlens::storage::Location;
 use emberlens::table::{Column, Columns, DeltaTable, Role};
+use emberlens_testkit::{Child, Cut, KillAt, PROJECT, RUN, Recorder, Said, Training};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -93,6 +101,93 @@ fn coordinates_and_metrics_without_their_vectors_agree_in_every_tool() {
     assert_eq!(metrics["columns"]["embedding"]["sum"], f64::from(kept));
 }
 
+const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
+const POINT: &str = "EMBERLENS_TEST_CHILD_POINT";
+
+fn oracles() -> usize {
+    let asked = std::env::var("EMBERLENS_PROOF_ORACLES").ok();
+    asked.map_or(4, |text| text.parse().unwrap())
+}
+
+fn training(number: i64, first_epoch: i64) -> Training {
+    Training {
+        number,
+        first_epoch,
+        epochs: 3,
+        flushes: 3,
+    }
+}
+
+/// The tables of a training's run that have rows.
+fn tables_below(root: &Location) -> Vec<Location> {
+    let Ok(reader) = Project::at(root.clone(), PROJECT).unwrap().open_run(RUN) else {
+        return Vec::new();
+    };
+    let has_rows = |place: &Location| {
+        DeltaTable::exists(place).unwrap() && {
+            let table = DeltaTable::open(place.clone()).unwrap();
+            table.snapshot().unwrap().row_count().unwrap() > 0
+        }
+    };
+    let places = ["metrics/default", "scalars"].map(|table| reader.location().join(table));
+    places.into_iter().filter(has_rows).collect()
+}
+
+#[test]
+fn tables_of_a_run_that_was_killed_and_resumed_agree_in_every_tool() {
+    if let Ok(root) = std::env::var(ROOT) {
+        let kill = KillAt::new(std::env::var(POINT).unwrap().parse().unwrap());
+        let root = Location::watched(Path::new(&root), Arc::new(kill)).unwrap();
+        let said = &mut |said: Said| println!("\n{said}");
+        return training(0, 0).train(&root, said).unwrap();
+    }
+    let Some(python) = python() else { return };
+    let (mut tables, mut folders) = (Vec::new(), Vec::new());
+    for number in 0..oracles() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display().to_string();
+        let point = format!("any:{}:half", 60 + 37 * number % 160);
+        let child = Child::start(
+            "tables_of_a_run_that_was_killed_and_resumed_agree_in_every_tool",
+            &[(ROOT, root.clone()), (POINT, point)],
+        );
+        let (_, status) = child.unwrap().finish().unwrap();
+        assert!(!status.success(), "it was not killed");
+        let root = Location::open(&root).unwrap();
+        // Every other one is left as it was.
+        if number % 2 == 0 {
+            training(1, 1).train(&root, &mut |_| {}).unwrap();
+        }
+        tables.extend(tables_below(&root));
+        folders.push(folder);
+    }
+    assert!(tables.len() > oracles(), "{} tables", tables.len());
+    all_same_everywhere(&python, &tables);
+}
+
+#[test]
+fn tables_after_a_power_cut_agree_in_every_tool() {
+    let Some(python) = python() else { return };
+    let recorded = tempfile::tempdir().unwrap();
+    let recorder = Arc::new(Recorder::default());
+    let root = Location::watched(&recorded.path().join("root"), recorder.clone()).unwrap();
+    for (number, first_epoch) in [(0, 0), (1, 2)] {
+        let say = &mut |said| recorder.say(said);
+        training(number, first_epoch).train(&root, say).unwrap();
+    }
+    let entries = recorder.entries_so_far();
+    let (mut tables, mut folders) = (Vec::new(), Vec::new());
+    for cut in Cut::sampled(&entries, 3, 2 * oracles()) {
+        let folder = tempfile::tempdir().unwrap();
+        cut.write(&entries, recorded.path(), folder.path()).unwrap();
+        let root = folder.path().join("root").display().to_string();
+        tables.extend(tables_below(&Location::open(&root).unwrap()));
+        folders.push(folder);
+    }
+    assert!(tables.len() > oracles(), "{} tables", tables.len());
+    all_same_everywhere(&python, &tables);
+}
+
 /// Columns of every kind; NaN, infinities and nulls among them.
 fn metrics(rows: usize) -> Columns {
     let mut losses: Vec<f32> = (0..rows).map(dyadic).collect();
@@ -117,23 +212,31 @@ fn metrics(rows: usize) -> Columns {
 
 /// Compares all tools with the library and returns the library's summary.
 fn same_everywhere(python: &str, table: &Location) -> Value {
-    let path = table.local_path().unwrap();
+    all_same_everywhere(python, std::slice::from_ref(table)).remove(0)
+}
+
+/// As [`same_everywhere`], of several tables.
+fn all_same_everywhere(python: &str, tables: &[Location]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop.py");
     let output = Command::new(python)
         .arg(script)
-        .arg(&path)
+        .args(tables.iter().map(|table| table.local_path().unwrap()))
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let snapshot = DeltaTable::open(table.clone()).unwrap().snapshot().unwrap();
-    let ours = summary(&snapshot.read(None).unwrap());
-    assert_eq!(ours["rows"], snapshot.row_count().unwrap());
-    for tool in TOOLS {
-        assert_eq!(theirs[tool], ours, "{tool} at {}", path.display());
-    }
-    ours
+    let theirs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(theirs.len(), tables.len());
+    let compare = |(table, theirs): (&Location, Value)| {
+        let snapshot = DeltaTable::open(table.clone()).unwrap().snapshot().unwrap();
+        let ours = summary(&snapshot.read(None).unwrap());
+        assert_eq!(ours["rows"], snapshot.row_count().unwrap());
+        for tool in TOOLS {
+            assert_eq!(theirs[tool], ours, "{tool} at {table}");
+        }
+        ours
+    };
+    tables.iter().zip(theirs).map(compare).collect()
 }
 
 /// The same summary as that of `interop.py`, of what the library reads.

@@ -78,8 +78,8 @@ impl ScalarBuffer {
         }
     }
 
-    /// Takes values; writes them when the buffer is full. After an error the values of this call
-    /// are not taken, those of earlier calls wait for the next attempt.
+    /// Takes values, and writes those before them when the buffer is full. After an error the values of
+    /// this call are not taken, those of earlier calls wait for the next attempt.
     pub(crate) fn log<N: AsRef<str>>(
         &self,
         split: &str,
@@ -90,17 +90,14 @@ impl ScalarBuffer {
         if self.must_flush_first() {
             self.flush()?;
         }
-        let is_full = {
-            let mut waiting = self.waiting();
-            if waiting.next_step.is_none() && matches!(at, At::Axis | At::Step(_)) {
-                let mut steps = read_steps(&self.run)?;
-                waiting.rows.iter().for_each(|row| count(&mut steps, row));
-                waiting.next_step = Some(steps);
-            }
-            waiting.push(split, values, at);
-            waiting.rows.len() >= MAX_BUFFERED
-        };
-        if is_full { self.flush() } else { Ok(()) }
+        let mut waiting = self.waiting();
+        if waiting.next_step.is_none() && matches!(at, At::Axis | At::Step(_)) {
+            let mut steps = read_steps(&self.run)?;
+            waiting.rows.iter().for_each(|row| count(&mut steps, row));
+            waiting.next_step = Some(steps);
+        }
+        waiting.push(split, values, at);
+        Ok(())
     }
 
     /// Writes everything; when it returns `Ok`, all values logged before are on the disk.

@@ -53,9 +53,10 @@ impl StreamTable {
             return Ok(table);
         }
         let made = match DeltaTable::create(self.location.clone(), schema) {
-            Err(Error::AlreadyExists { .. }) => DeltaTable::open(self.location.clone()),
-            other => other,
-        }?;
+            // Listings may take a moment to show it.
+            Err(Error::AlreadyExists { .. }) => DeltaTable::at(self.location.clone()),
+            made => made?,
+        };
         let made = self.owned(made)?;
         *self.known() = Some(made.clone());
         Ok(made)
@@ -73,5 +74,50 @@ impl StreamTable {
 
     fn known(&self) -> MutexGuard<'_, Option<DeltaTable>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use emberlens_testkit::{Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::run::facts;
+    use crate::table::Columns;
+
+    fn rows(x: i64) -> arrow_array::RecordBatch {
+        let columns = Columns::new().with("x", vec![x]);
+        columns.into_batch("test").unwrap()
+    }
+
+    /// A table that exists to whoever creates it and is not found by whoever opens it then.
+    #[test]
+    fn a_table_that_exists_and_is_not_found_is_found_in_the_end() {
+        let (is_stale, stale) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+        let armed = is_stale.clone();
+        let store = FaultStore::new(Arc::new(InMemory::new()), move |call| {
+            let lags = armed.load(Ordering::SeqCst) && call.operation == Operation::List;
+            (lags && stale.fetch_add(1, Ordering::SeqCst) < 5).then_some(Fault::Stale)
+        });
+        let run = Location::in_store(Arc::new(store), "r").unwrap();
+        let table = || {
+            let attempt = Attempt::new(run.clone(), 0, facts::documents(&run));
+            StreamTable::at(run.join("metrics/default"), attempt)
+        };
+        let schema = rows(0).schema();
+        table().open_or_create(&schema).unwrap();
+        is_stale.store(true, Ordering::SeqCst);
+        let found = table().open_or_create(&schema).unwrap();
+        let files = {
+            let place = found.location().clone();
+            let mut writer = crate::table::FileWriter::starting_at(place, schema.clone(), 1);
+            writer.write(&rows(1)).unwrap();
+            writer.finish().unwrap()
+        };
+        found.commit("writer", 0, &files, &schema).unwrap();
+        assert_eq!(found.snapshot().unwrap().row_count().unwrap(), 1);
     }
 }

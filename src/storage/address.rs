@@ -94,7 +94,7 @@ pub(super) fn decodable(path: Path, address: &str) -> Result<Path> {
 }
 
 /// A local path as the store names it.
-fn local(path: &FilePath) -> Result<Path> {
+pub(super) fn local(path: &FilePath) -> Result<Path> {
     let shown = path.display().to_string();
     let absolute = std::path::absolute(path).map_err(|error| bad_address(&shown, error))?;
     // `absolute` keeps `..`; the store refuses it, so resolve what exists and clean up the rest.

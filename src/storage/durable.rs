@@ -5,36 +5,41 @@
 //! or renames it into place and syncs the folder.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    Result, UploadPart,
+    Result,
 };
 use tokio::runtime::Handle;
 
+use super::disk::Disk;
+use super::upload::DurableUpload;
 use crate::BoxError;
 
 const STORE: &str = "durable local file system";
 
 /// A local file system whose successful writes survive a power cut.
 #[derive(Debug)]
-pub(crate) struct DurableLocal {
+pub(super) struct DurableLocal {
     inner: Arc<LocalFileSystem>,
+    disk: Disk,
 }
 
 impl DurableLocal {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new(disk: Disk) -> Self {
         Self {
             inner: Arc::new(LocalFileSystem::new()),
+            disk,
         }
     }
 }
@@ -59,7 +64,8 @@ impl ObjectStore for DurableLocal {
             PutMode::Update(_) => return self.inner.put_opts(location, payload, options).await,
         };
         let target = self.inner.path_to_filesystem(location)?;
-        blocking(move || put(&target, &payload, create)).await?;
+        let disk = self.disk.clone();
+        blocking(move || put(&disk, &target, &payload, create)).await?;
         Ok(PutResult {
             e_tag: None,
             version: None,
@@ -69,11 +75,12 @@ impl ObjectStore for DurableLocal {
     async fn put_multipart_opts(
         &self,
         location: &Path,
-        options: PutMultipartOptions,
+        _options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let target = self.inner.path_to_filesystem(location)?;
-        let inner = self.inner.put_multipart_opts(location, options).await?;
-        Ok(Box::new(DurableUpload { inner, target }))
+        let disk = self.disk.clone();
+        let upload = blocking(move || DurableUpload::begin(disk, target)).await?;
+        Ok(Box::new(upload))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -84,7 +91,18 @@ impl ObjectStore for DurableLocal {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let (inner, disk) = (self.inner.clone(), self.disk.clone());
+        locations
+            .then(move |location| {
+                let (inner, disk) = (inner.clone(), disk.clone());
+                async move {
+                    let location = location?;
+                    let target = inner.path_to_filesystem(&location)?;
+                    blocking(move || remove(&disk, &target)).await?;
+                    Ok(location)
+                }
+            })
+            .boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -98,44 +116,21 @@ impl ObjectStore for DurableLocal {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await?;
         let target = self.inner.path_to_filesystem(to)?;
-        blocking(move || sync_file_and_folder(&target)).await
+        let disk = self.disk.clone();
+        blocking(move || sync_file_and_folder(&disk, &target)).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.inner.rename_opts(from, to, options).await?;
         let target = self.inner.path_to_filesystem(to)?;
-        blocking(move || sync_file_and_folder(&target)).await
-    }
-}
-
-/// A multipart upload whose completion syncs the file and its folder.
-#[derive(Debug)]
-struct DurableUpload {
-    inner: Box<dyn MultipartUpload>,
-    target: PathBuf,
-}
-
-#[async_trait]
-impl MultipartUpload for DurableUpload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.inner.put_part(data)
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        let result = self.inner.complete().await?;
-        let target = self.target.clone();
-        blocking(move || sync_file_and_folder(&target)).await?;
-        Ok(result)
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.inner.abort().await
+        let disk = self.disk.clone();
+        blocking(move || sync_file_and_folder(&disk, &target)).await
     }
 }
 
 /// Work that waits for the disk: on the threads that a runtime has for it, or where no runtime is
 /// entered on this one.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     match Handle::try_current() {
@@ -148,43 +143,51 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Writes a file; with `create` an error when it exists.
-pub(super) fn put(target: &FilePath, payload: &PutPayload, create: bool) -> Result<()> {
-    let (staged, mut file) = stage(target)?;
-    let written = write_all(&mut file, payload)
+pub(super) fn put(
+    disk: &Disk,
+    target: &FilePath,
+    payload: &PutPayload,
+    create: bool,
+) -> Result<()> {
+    let (staged, mut file) = stage(disk, target)?;
+    let written = write_all(disk, &mut file, &staged, payload)
         .map_err(|source| failed(&staged, source))
-        .and_then(|()| publish(&staged, target, create));
+        .and_then(|()| publish(disk, &staged, target, create));
     if written.is_err() || create {
         // After an error the staged file is of no use, after a link it is a second name.
-        let _ = fs::remove_file(&staged);
+        let _ = disk.remove(&staged);
     }
     written?;
-    sync_folder_of(target)
+    settle_and_sync(disk, target)
 }
 
-fn write_all(file: &mut File, payload: &PutPayload) -> io::Result<()> {
+fn write_all(
+    disk: &Disk,
+    file: &mut File,
+    staged: &FilePath,
+    payload: &PutPayload,
+) -> io::Result<()> {
+    let mut offset = 0;
     for bytes in payload.iter() {
-        file.write_all(bytes)?;
+        disk.write(file, staged, offset, bytes)?;
+        offset += bytes.len() as u64;
     }
-    file.sync_all()
+    disk.sync_file(file, staged)
 }
 
 /// A new file beside the target. Listings of `object_store` leave out names that end in `#` and
 /// digits, so a file that a crash leaves behind is never taken for data.
-fn stage(target: &FilePath) -> Result<(PathBuf, File)> {
+pub(super) fn stage(disk: &Disk, target: &FilePath) -> Result<(PathBuf, File)> {
     let unique = u64::from(std::process::id());
     for attempt in 0..1000_u64 {
         let mut name = target.as_os_str().to_owned();
         name.push(format!("#{unique}{attempt:03}"));
         let staged = PathBuf::from(name);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&staged)
-        {
+        match disk.create_file(&staged) {
             Ok(file) => return Ok((staged, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempt == 0 => {
-                create_folder_of(target)?;
+                create_folder_of(disk, target)?;
             }
             Err(source) => return Err(failed(&staged, source)),
         }
@@ -192,12 +195,29 @@ fn stage(target: &FilePath) -> Result<(PathBuf, File)> {
     Err(failed(target, io::ErrorKind::AlreadyExists.into()))
 }
 
-fn publish(staged: &FilePath, target: &FilePath, create: bool) -> Result<()> {
+pub(super) fn publish(
+    disk: &Disk,
+    staged: &FilePath,
+    target: &FilePath,
+    create: bool,
+) -> Result<()> {
     if !create {
-        return fs::rename(staged, target).map_err(|source| failed(target, source));
+        let renamed = disk.rename(staged, target);
+        return renamed.map_err(|source| failed(target, source));
     }
-    fs::hard_link(staged, target).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => Error::AlreadyExists {
+    disk.link(staged, target)
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => Error::AlreadyExists {
+                path: target.display().to_string(),
+                source: Box::new(source),
+            },
+            _ => failed(target, source),
+        })
+}
+
+fn remove(disk: &Disk, target: &FilePath) -> Result<()> {
+    disk.remove(target).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::NotFound {
             path: target.display().to_string(),
             source: Box::new(source),
         },
@@ -205,45 +225,48 @@ fn publish(staged: &FilePath, target: &FilePath, create: bool) -> Result<()> {
     })
 }
 
-/// Creates the missing folders above `target` and syncs the parent of each new one.
-fn create_folder_of(target: &FilePath) -> Result<()> {
-    target.parent().map_or(Ok(()), create_folder)
+/// Creates the missing folders above `target`, and makes them last.
+fn create_folder_of(disk: &Disk, target: &FilePath) -> Result<()> {
+    let folder = target.parent();
+    folder.map_or(Ok(()), |folder| create_folder(disk, folder))
 }
 
-/// Creates a folder with those above it that are missing, and syncs the parent of each new one.
-pub(super) fn create_folder(folder: &FilePath) -> Result<()> {
+/// Creates a folder with those above it that are missing, and makes them last.
+pub(super) fn create_folder(disk: &Disk, folder: &FilePath) -> Result<()> {
     let missing: Vec<&FilePath> = folder
         .ancestors()
         .take_while(|path| !path.exists())
         .collect();
-    fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
-    missing.iter().try_for_each(|path| sync_folder_of(path))
+    for path in missing.iter().rev() {
+        match disk.create_folder(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            made => made.map_err(|source| failed(path, source))?,
+        }
+    }
+    if missing.is_empty() && !folder.is_dir() {
+        return Err(failed(folder, io::ErrorKind::NotADirectory.into()));
+    }
+    disk.settle(folder).map_err(|source| failed(folder, source))
 }
 
-pub(super) fn sync_file_and_folder(target: &FilePath) -> Result<()> {
+pub(super) fn sync_file_and_folder(disk: &Disk, target: &FilePath) -> Result<()> {
     File::open(target)
-        .and_then(|file| file.sync_all())
+        .and_then(|file| disk.sync_file(&file, target))
         .map_err(|source| failed(target, source))?;
-    sync_folder_of(target)
+    settle_and_sync(disk, target)
 }
 
-#[cfg(unix)]
-fn sync_folder_of(target: &FilePath) -> Result<()> {
+/// Makes the name of a file last, and the folders that it lies in.
+pub(super) fn settle_and_sync(disk: &Disk, target: &FilePath) -> Result<()> {
     let Some(folder) = target.parent() else {
         return Ok(());
     };
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
+    disk.settle(folder)
+        .and_then(|()| disk.sync_folder(folder))
         .map_err(|source| failed(folder, source))
 }
 
-/// Other systems do not open folders as files; the file itself is synced.
-#[cfg(not(unix))]
-fn sync_folder_of(_target: &FilePath) -> Result<()> {
-    Ok(())
-}
-
-fn failed(path: &FilePath, source: io::Error) -> Error {
+pub(super) fn failed(path: &FilePath, source: io::Error) -> Error {
     Error::Generic {
         store: STORE,
         source: Box::new(FileFailure {
@@ -294,7 +317,7 @@ mod tests {
     #[test]
     fn create_has_one_winner_and_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
-        let store = DurableLocal::new();
+        let store = DurableLocal::new(Disk::default());
         let path = Path::from_absolute_path(folder.path().join("a/b/one.json")).unwrap();
         runtime().block_on(async {
             let create = PutOptions::from(PutMode::Create);
@@ -310,13 +333,18 @@ mod tests {
             let kept = store.get(&path).await.unwrap().bytes().await.unwrap();
             assert_eq!(&kept[..], b"first");
         });
-        assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("a/b"))
+                .unwrap()
+                .count(),
+            1
+        );
     }
 
     #[test]
     fn overwrite_replaces_the_whole_file() {
         let folder = tempfile::tempdir().unwrap();
-        let store = DurableLocal::new();
+        let store = DurableLocal::new(Disk::default());
         let path = Path::from_absolute_path(folder.path().join("beat.json")).unwrap();
         runtime().block_on(async {
             store.put(&path, "a long first value".into()).await.unwrap();

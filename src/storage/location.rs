@@ -1,7 +1,7 @@
 //! Addresses of folders and objects: a store and a path in it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -9,8 +9,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use url::Url;
 
-use super::address::{Address, bad_address, decodable};
-use super::durable::DurableLocal;
+use super::address::{Address, bad_address, decodable, local};
+use super::disk::{Disk, DiskWatch};
 use super::probe::Proof;
 use super::remote::{Remote, turns_in};
 use super::service::Service;
@@ -87,12 +87,9 @@ impl Location {
         settings: impl IntoIterator<Item = (Name, Value)>,
     ) -> Result<Self> {
         let (store, path) = match Address::parse(address)? {
-            Address::Local(path) => {
-                let store = Store::here(Arc::new(DurableLocal::new()), Kind::Local, "file://")?;
-                (store, path)
-            }
+            Address::Local(path) => (Store::on_disk(Disk::default())?, path),
             Address::Memory(path) => {
-                let store = Store::here(Arc::new(InMemory::new()), Kind::Memory, "memory://")?;
+                let store = Store::in_memory(Arc::new(InMemory::new()))?;
                 (store, path)
             }
             Address::Bucket {
@@ -108,6 +105,16 @@ impl Location {
             }
         };
         Ok(Self::at(store, path))
+    }
+
+    /// A local folder whose every change goes by `watch`: how the tests cut the power, fill the disk
+    /// and end the process between two changes. Nothing that programs need.
+    #[doc(hidden)]
+    pub fn watched(folder: &FilePath, watch: Arc<dyn DiskWatch>) -> Result<Self> {
+        Ok(Self::at(
+            Store::on_disk(Disk::watched(watch))?,
+            local(folder)?,
+        ))
     }
 
     fn in_bucket(
@@ -272,8 +279,13 @@ impl Location {
 
     /// The path on this machine; `None` in other stores.
     pub fn local_path(&self) -> Option<PathBuf> {
-        match self.store.kind {
-            Kind::Local => file_url(&self.path)?.to_file_path().ok(),
+        self.on_disk().map(|(_, path)| path)
+    }
+
+    /// A local file or folder, and what it is changed through.
+    pub(super) fn on_disk(&self) -> Option<(&Disk, PathBuf)> {
+        match &self.store.kind {
+            Kind::Local(disk) => Some((disk, file_url(&self.path)?.to_file_path().ok()?)),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ mod address;
 mod certain;
 #[cfg(any(feature = "s3", feature = "azure", feature = "gcs"))]
 mod cloud;
+mod disk;
 mod documents;
 mod durable;
 mod executor;
@@ -19,8 +20,12 @@ mod redact;
 mod remote;
 mod service;
 mod store;
+mod upload;
+mod whole;
 
 pub(crate) use address::without_credentials;
+#[doc(hidden)]
+pub use disk::{DiskStep, DiskWatch};
 pub use documents::Documents;
 pub(crate) use documents::parse as parse_document;
 pub use location::Location;

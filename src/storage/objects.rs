@@ -103,8 +103,8 @@ impl Location {
             .executor
             .run(delete)?
             .map_err(|error| self.failed("delete", cause(error)))?;
-        if let Some(folder) = self.local_path() {
-            return match std::fs::remove_dir_all(&folder) {
+        if let Some((disk, folder)) = self.on_disk() {
+            return match disk.remove_folder(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     Err(self.failed("delete", error))
                 }
@@ -116,8 +116,9 @@ impl Location {
 
     /// Creates the folder on local disks; other stores have no empty folders.
     pub(crate) fn create_folder(&self) -> Result<()> {
-        self.local_path().map_or(Ok(()), |folder| {
-            create_folder(&folder).map_err(|error| self.failed("create a folder", cause(error)))
+        self.on_disk().map_or(Ok(()), |(disk, folder)| {
+            create_folder(disk, &folder)
+                .map_err(|error| self.failed("create a folder", cause(error)))
         })
     }
 
@@ -142,15 +143,16 @@ impl Location {
 
     /// Syncs the object and its folder, where an earlier sync may have failed.
     pub(crate) fn make_durable(&self) -> Result<()> {
-        self.local_path().map_or(Ok(()), |path| {
-            durable::sync_file_and_folder(&path).map_err(|error| self.failed("sync", cause(error)))
+        self.on_disk().map_or(Ok(()), |(disk, path)| {
+            durable::sync_file_and_folder(disk, &path)
+                .map_err(|error| self.failed("sync", cause(error)))
         })
     }
 
     pub(super) fn put(&self, bytes: Bytes, create: bool) -> Result<object_store::Result<()>> {
-        if let Some(target) = self.local_path() {
+        if let Some((disk, target)) = self.on_disk() {
             // The caller waits anyway: a hop to the I/O threads would only cost time.
-            return Ok(durable::put(&target, &bytes.into(), create));
+            return Ok(durable::put(disk, &target, &bytes.into(), create));
         }
         self.check_creates()?;
         let mode = match create {
@@ -166,7 +168,7 @@ impl Location {
         })
     }
 
-    fn list(&self) -> Result<object_store::ListResult> {
+    pub(super) fn list(&self) -> Result<object_store::ListResult> {
         let (objects, path) = (self.store.objects.clone(), self.path.clone());
         self.store
             .executor

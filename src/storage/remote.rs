@@ -15,6 +15,7 @@ use object_store::{
 };
 
 use super::redact::redacted;
+use super::whole::WholeReads;
 
 /// S3's words for "two requests met, and yours had no effect": not that the object exists.
 const IN_CONFLICT: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
@@ -42,7 +43,7 @@ pub(super) struct Remote {
 impl Remote {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, secrets: Vec<String>) -> Self {
         Self {
-            inner,
+            inner: Arc::new(WholeReads::of(inner)),
             secrets: secrets.into(),
             turns: None,
         }

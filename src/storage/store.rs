@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::disk::Disk;
+use super::durable::DurableLocal;
 use super::executor::{Executor, Polling};
 use super::probe::Proof;
 use super::remote::{Remote, Turns};
@@ -25,7 +27,8 @@ pub(super) struct Store {
 
 /// Where a store is.
 pub(super) enum Kind {
-    Local,
+    /// Local files, and what they are written through.
+    Local(Disk),
     Memory,
     Elsewhere(Elsewhere),
 }
@@ -63,7 +66,16 @@ pub(super) enum Creates {
 }
 
 impl Store {
-    pub(super) fn here(objects: Arc<dyn ObjectStore>, kind: Kind, top: &str) -> Result<Self> {
+    pub(super) fn on_disk(disk: Disk) -> Result<Self> {
+        let objects = Arc::new(DurableLocal::new(disk.clone()));
+        Self::here(objects, Kind::Local(disk), "file://")
+    }
+
+    pub(super) fn in_memory(objects: Arc<dyn ObjectStore>) -> Result<Self> {
+        Self::here(objects, Kind::Memory, "memory://")
+    }
+
+    fn here(objects: Arc<dyn ObjectStore>, kind: Kind, top: &str) -> Result<Self> {
         Ok(Self {
             objects,
             executor: Arc::new(Executor::try_new(Polling::Bare)?),
@@ -102,7 +114,7 @@ impl Store {
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
-            (Kind::Local, Kind::Local) => true,
+            (Kind::Local(_), Kind::Local(_)) => true,
             (Kind::Memory, Kind::Memory) => Arc::ptr_eq(&self.objects, &other.objects),
             (Kind::Elsewhere(one), Kind::Elsewhere(other)) => {
                 match (&one.identity, &other.identity) {

@@ -63,7 +63,7 @@ impl DeltaTable {
             false => Commit::try_new(&writer_id, 0, &files, &schema)?,
         };
         commit.removes = Removes::All;
-        Ok(self.attempt(&commit, self.latest()?, Some(base))?.is_some())
+        Ok(self.attempt(&commit, self.latest(), Some(base))?.is_some())
     }
 
     /// Takes files of these names out of the table; older versions keep them.
@@ -100,14 +100,14 @@ impl DeltaTable {
     ) -> Result<Option<u64>> {
         let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
         commit.removes = Removes::All;
-        self.attempt(&commit, self.latest()?, Some(base))
+        self.attempt(&commit, self.latest(), Some(base))
     }
 
     fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
             let landed = match conflicts {
-                0 => self.attempt(commit, self.last_seen()?, None)?,
-                _ => self.attempt(commit, self.latest()?, None)?,
+                0 => self.attempt(commit, self.last_seen(), None)?,
+                _ => self.attempt(commit, self.latest(), None)?,
             };
             if let Some(version) = landed {
                 return Ok(version);
@@ -129,7 +129,7 @@ impl DeltaTable {
     ) -> Result<Option<u64>> {
         let sequence = i64::try_from(base).unwrap_or(i64::MAX);
         let commit = Commit::try_new(writer_id, sequence, files, schema)?;
-        self.attempt(&commit, self.latest()?, Some(base))
+        self.attempt(&commit, self.latest(), Some(base))
     }
 
     /// One attempt on top of `snapshot` with a known outcome: the version, or `None` after a lost race.
@@ -139,19 +139,29 @@ impl DeltaTable {
     fn attempt(
         &self,
         commit: &Commit<'_>,
-        snapshot: Snapshot,
+        snapshot: Result<Snapshot>,
         base: Option<u64>,
     ) -> Result<Option<u64>> {
         let (mut tries, mut blind_looks) = (0, 0);
         let mut is_lost = false;
         let mut unknown: Option<Unknown> = None;
-        let mut seen = self.with_landed(commit, snapshot);
+        let mut seen = snapshot.and_then(|snapshot| self.with_landed(commit, snapshot));
         loop {
             match (seen, &unknown) {
                 (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
                 (Ok((_, Some(version))), None) => return self.confirm(version).map(Some),
                 (Ok((_, Some(_))), Some(unknown)) => {
                     return self.confirm(unknown.version).map(Some);
+                }
+                (Ok((snapshot, None)), Some(unknown))
+                    if is_lost && snapshot.version() < unknown.version =>
+                {
+                    // The version is there, and the listing does not show it yet: maybe it is ours.
+                    if blind_looks == MAX_RETRIES {
+                        let reason = format!("listings do not show version {}", unknown.version);
+                        return Err(self.unknown_outcome(reason, unknown));
+                    }
+                    blind_looks += 1;
                 }
                 (Ok((_, None)), _) if is_lost => return Ok(None),
                 (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
@@ -175,18 +185,22 @@ impl DeltaTable {
                 (Err(_), _) if blind_looks < MAX_RETRIES => blind_looks += 1,
                 (Err(unread), None) => return Err(unread),
                 (Err(unread), Some(unknown)) => {
-                    return Err(Error::UnknownOutcome {
-                        operation: "commit",
-                        reason: unread.chain(),
-                        source: unknown.failure.as_str().into(),
-                        path: self.location().url(),
-                    });
+                    return Err(self.unknown_outcome(unread.chain(), unknown));
                 }
             }
             pause((tries + blind_looks) * 5, commit.sequence);
             seen = self
                 .latest()
                 .and_then(|snapshot| self.with_landed(commit, snapshot));
+        }
+    }
+
+    fn unknown_outcome(&self, reason: String, unknown: &Unknown) -> Error {
+        Error::UnknownOutcome {
+            operation: "commit",
+            reason,
+            source: unknown.failure.as_str().into(),
+            path: self.location().url(),
         }
     }
 
@@ -216,7 +230,7 @@ impl DeltaTable {
 
     /// A commit that failed, now or in an earlier call, and is in the log all the same: durable now,
     /// as one that did not fail.
-    fn confirm(&self, version: u64) -> Result<u64> {
+    pub(super) fn confirm(&self, version: u64) -> Result<u64> {
         let entry = format!("_delta_log/{version:020}.json");
         self.location().join(&entry).make_durable()?;
         Ok(version)
@@ -419,6 +433,36 @@ mod tests {
         assert_eq!(table.append("v", 0, &[rows(3)]).unwrap(), 3);
         let snapshot = table.snapshot().unwrap();
         assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (3, 2));
+    }
+
+    /// A commit that fails after it was done, and listings that do not show it for a while.
+    #[test]
+    fn a_listing_that_lags_behind_makes_no_loser_of_the_winner() {
+        let inner = Arc::new(InMemory::new());
+        let (mut is_armed, mut stale) = (false, 0);
+        let store = FaultStore::new(inner, move |call| {
+            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+            if is_commit
+                && call.path.ends_with("02.json")
+                && !std::mem::replace(&mut is_armed, true)
+            {
+                return Some(Fault::After);
+            }
+            if is_armed && call.operation == Operation::List && stale < 4 {
+                stale += 1;
+                return Some(Fault::Stale);
+            }
+            None
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        let place = place.assume_atomic_creates();
+        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
+        table.append("first", 0, &[rows(1)]).unwrap();
+        assert!(
+            table.replace_rows_after(1, &rows(2)).unwrap(),
+            "it was ours"
+        );
+        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
     }
 
     #[test]

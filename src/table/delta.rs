@@ -82,7 +82,7 @@ impl DeltaTable {
             // The outcome is unknown, and a conflict may be one with ourselves: the log tells whose
             // table this is.
             match (table.is_entry_of(0, &creator, 0)?, failure) {
-                (Some(true), _) => return Ok(table),
+                (Some(true), _) => return table.confirm(0).map(|_| table),
                 (None, Some(failure)) if !Self::exists(&table.location)? => {
                     if retry == MAX_RETRIES {
                         return Err(table.failed("create the table", failure));
@@ -144,7 +144,8 @@ impl DeltaTable {
         })
     }
 
-    fn at(location: Location) -> Self {
+    /// The table in a folder of which a writer was told that it holds one, whatever listings show.
+    pub(crate) fn at(location: Location) -> Self {
         Self {
             location,
             seen: Latest::default(),

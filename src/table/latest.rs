@@ -27,14 +27,23 @@ impl Latest {
 }
 
 impl DeltaTable {
-    /// The latest version, read on from the last one that this table saw.
+    /// The latest version, read on from the last one that this table saw, and never an older one.
     ///
     /// # Errors
     /// As [`DeltaTable::snapshot`].
     pub(crate) fn latest(&self) -> Result<Snapshot> {
-        let snapshot = match self.newer()? {
+        let seen = self.still_there()?;
+        let newer = seen.as_ref().map(|seen| self.newer(seen)).transpose()?;
+        let snapshot = match newer.flatten() {
             Some(snapshot) => snapshot,
             None => self.snapshot()?,
+        };
+        // Listings may lag behind: what was seen and is still there is no less the latest for that.
+        let snapshot = match seen {
+            Some(seen) if seen.version() > snapshot.version() => {
+                Snapshot::try_new(self.location().clone(), seen)?
+            }
+            _ => snapshot,
         };
         self.seen().remember(snapshot.kernel());
         Ok(snapshot)
@@ -62,13 +71,11 @@ impl DeltaTable {
         Ok(entry.map(|_| seen))
     }
 
-    fn newer(&self) -> Result<Option<Snapshot>> {
-        let Some(seen) = self.still_there()? else {
-            return Ok(None);
-        };
-        let newer = KernelSnapshot::builder_from(seen).build(self.location().engine().as_ref());
+    fn newer(&self, seen: &SnapshotRef) -> Result<Option<Snapshot>> {
+        let newer = KernelSnapshot::builder_from(Arc::clone(seen));
         // A log that cannot be read on is read from its beginning, which says what is wrong.
         newer
+            .build(self.location().engine().as_ref())
             .ok()
             .map(|kernel| Snapshot::try_new(self.location().clone(), kernel))
             .transpose()

@@ -1,5 +1,6 @@
 //! An object store whose calls fail as a plan says.
 
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,85 +12,11 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// What a call does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Writes an object unless it exists.
-    Create,
-    /// Writes an object, whether it exists or not.
-    Replace,
-    /// Reads an object or its size.
-    Read,
-    /// Lists names.
-    List,
-    /// Deletes an object.
-    Delete,
-    /// Copies or renames an object, or writes it in parts.
-    Other,
-}
+use crate::plan::{Call, Fault, Operation};
+use crate::short::cut_short;
 
-/// One call to the store.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Counted from 0 among the calls that the plan was asked about.
-    pub number: usize,
-    /// What it does.
-    pub operation: Operation,
-    /// The object or the folder.
-    pub path: String,
-}
-
-/// How a call fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing was done, and the error says that something is wrong.
-    Before,
-    /// It was done, and the error says the same.
-    After,
-    /// It was done, and the store says that it waited too long.
-    TimeOut,
-    /// The store says that it waited too long; a write is done only when the next one to the same
-    /// object comes.
-    Late,
-    /// The store panics before anything was done.
-    Panic,
-    /// A write is sent twice, as by a client that repeats what got no answer; the answer is that to the
-    /// second. Other calls are done.
-    Twice,
-}
-
-impl Fault {
-    /// A plan by which `percent` of the writes fail before they are done, as many after it, as many in
-    /// a time-out, and `percent` of the reads; the same seed gives the same plan.
-    pub fn at_random(
-        seed: u64,
-        percent: u64,
-    ) -> impl FnMut(&Call) -> Option<Fault> + Send + 'static {
-        let mut state = seed;
-        move |call| {
-            let faults: &[Fault] = match call.operation {
-                Operation::Read | Operation::List => &[Fault::Before],
-                _ => &[Fault::Before, Fault::After, Fault::TimeOut],
-            };
-            let drawn = split_mix(&mut state) % 100 / percent.max(1);
-            faults
-                .get(usize::try_from(drawn).unwrap_or(usize::MAX))
-                .copied()
-        }
-    }
-}
-
-/// The next number of a generator with that state.
-///
-/// # Source
-/// Steele, Lea, Flood, *Fast splittable pseudorandom number generators* (2014).
-pub fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+/// How many of the objects written last a stale listing leaves out.
+const HIDDEN: usize = 3;
 
 type Plan = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 
@@ -116,6 +43,8 @@ struct State {
     calls: Vec<Call>,
     /// Writes that are still on their way.
     late: Vec<(Path, PutPayload, PutOptions)>,
+    /// The objects that were created last.
+    newest: VecDeque<Path>,
 }
 
 impl FaultStore {
@@ -133,6 +62,7 @@ impl FaultStore {
                 plan: Box::new(plan),
                 calls: Vec::new(),
                 late: Vec::new(),
+                newest: VecDeque::new(),
             }),
         }
     }
@@ -148,6 +78,41 @@ impl FaultStore {
         let place = state.late.iter().position(|(late, _, _)| late == path)?;
         let (_, payload, options) = state.late.remove(place);
         Some((payload, options))
+    }
+
+    /// Remembers an object that is new in listings.
+    fn note_new(&self, path: &Path) {
+        let mut state = self.state();
+        state.newest.push_back(path.clone());
+        if state.newest.len() > HIDDEN {
+            state.newest.pop_front();
+        }
+    }
+
+    fn newest(&self) -> HashSet<Path> {
+        self.state().newest.iter().cloned().collect()
+    }
+
+    /// What a listing gives under a fault.
+    fn listed(
+        &self,
+        prefix: Option<&Path>,
+        list: impl FnOnce() -> BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
+            None => list(),
+            Some(Fault::Stale) => {
+                let hidden = self.newest();
+                let shown = move |object: &Result<ObjectMeta>| match object {
+                    Ok(object) => !hidden.contains(&object.location),
+                    Err(_) => true,
+                };
+                list()
+                    .filter(move |object| std::future::ready(shown(object)))
+                    .boxed()
+            }
+            Some(_) => failing(stream::empty().boxed(), "failed before it did anything"),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -190,7 +155,8 @@ async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) ->
     }
     let done = work.await?;
     match fault {
-        None | Some(Fault::Twice) => Ok(done),
+        // What these do is done to the answer, or was done twice.
+        None | Some(Fault::Stale | Fault::Short | Fault::Twice) => Ok(done),
         Some(Fault::TimeOut | Fault::Late) => Err(planned("timed out")),
         Some(_) => Err(planned("failed after it was done")),
     }
@@ -234,9 +200,14 @@ impl ObjectStore for FaultStore {
             _ => Operation::Replace,
         };
         let work = async {
-            self.inner
-                .put_opts(location, payload.clone(), options.clone())
-                .await
+            let put = self
+                .inner
+                .put_opts(location, payload.clone(), options.clone());
+            let done = put.await?;
+            if options.mode == PutMode::Create {
+                self.note_new(location);
+            }
+            Ok(done)
         };
         let fault = self.fault(operation, location);
         if fault == Some(Fault::Late) {
@@ -267,12 +238,12 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        faulty!(
-            self,
-            Operation::Read,
-            location,
-            self.inner.get_opts(location, options)
-        )
+        let fault = self.fault(Operation::Read, location);
+        let read = done(fault, self.inner.get_opts(location, options)).await?;
+        Ok(match fault {
+            Some(Fault::Short) => cut_short(read),
+            _ => read,
+        })
     }
 
     fn delete_stream(
@@ -292,10 +263,7 @@ impl ObjectStore for FaultStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
-            None | Some(Fault::Twice) => self.inner.list(prefix),
-            Some(_) => failing(stream::empty().boxed(), "failed before it did anything"),
-        }
+        self.listed(prefix, || self.inner.list(prefix))
     }
 
     fn list_with_offset(
@@ -303,20 +271,20 @@ impl ObjectStore for FaultStore {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
-            None | Some(Fault::Twice) => self.inner.list_with_offset(prefix, offset),
-            Some(_) => failing(stream::empty().boxed(), "failed before it did anything"),
-        }
+        self.listed(prefix, || self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let place = prefix.cloned().unwrap_or_default();
-        faulty!(
-            self,
-            Operation::List,
-            &place,
-            self.inner.list_with_delimiter(prefix)
-        )
+        let fault = self.fault(Operation::List, &place);
+        let mut listed = done(fault, self.inner.list_with_delimiter(prefix)).await?;
+        if fault == Some(Fault::Stale) {
+            let hidden = self.newest();
+            listed
+                .objects
+                .retain(|object| !hidden.contains(&object.location));
+        }
+        Ok(listed)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
@@ -400,24 +368,41 @@ mod tests {
     }
 
     #[test]
-    fn faults_at_random_come_as_often_as_they_should() {
-        let mut plan = Fault::at_random(7, 20);
-        let call = Call {
-            number: 0,
-            operation: Operation::Create,
-            path: String::new(),
+    fn a_stale_listing_leaves_the_newest_objects_out() {
+        let inner = Arc::new(InMemory::new());
+        let store = FaultStore::new(inner, |call| match call.operation {
+            Operation::List => (call.number < 8).then_some(Fault::Stale),
+            _ => None,
+        });
+        let names = || {
+            let listed = block_on(store.list_with_delimiter(None)).unwrap();
+            let streamed: Vec<_> = block_on(store.list(None).collect());
+            assert_eq!(listed.objects.len(), streamed.len());
+            listed.objects.len()
         };
-        let drawn: Vec<_> = (0..10_000).map(|_| plan(&call)).collect();
-        for fault in [
-            Some(Fault::Before),
-            Some(Fault::After),
-            Some(Fault::TimeOut),
-            None,
-        ] {
-            let share = drawn.iter().filter(|&&one| one == fault).count();
-            let expected = if fault.is_none() { 4_000 } else { 2_000 };
-            assert!(share.abs_diff(expected) < 200, "{fault:?}: {share}");
+        let create = PutOptions::from(PutMode::Create);
+        for name in ["a", "b", "c", "d", "e"] {
+            let path = Path::from(name);
+            let put = store.put_opts(&path, "x".into(), create.clone());
+            block_on(put).unwrap();
         }
+        assert_eq!(names(), 5 - HIDDEN);
+        block_on(store.get(&"e".into())).unwrap();
+        assert_eq!(names(), 5, "and later they show");
+    }
+
+    #[test]
+    fn a_short_read_says_nothing_of_it() {
+        let (_, store) = store(Fault::Short);
+        let path = Path::from("a");
+        block_on(async {
+            store.put(&path, "0123456789".into()).await.unwrap();
+            let read = store.get(&path).await.unwrap();
+            assert_eq!(read.meta.size, 10);
+            assert_eq!(&read.bytes().await.unwrap()[..], b"01234");
+            let read = store.get(&path).await.unwrap();
+            assert_eq!(read.bytes().await.unwrap().len(), 10);
+        });
     }
 
     #[test]
