@@ -336,7 +336,7 @@ impl Location {
         })
     }
 
-    fn list(&self) -> Result<object_store::ListResult> {
+    pub(super) fn list(&self) -> Result<object_store::ListResult> {
         let (objects, path) = (self.store.objects.clone(), self.path.clone());
         self.store
             .executor

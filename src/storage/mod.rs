@@ -5,6 +5,7 @@ mod certain;
 mod documents;
 mod durable;
 mod executor;
+mod inventory;
 mod location;
 pub mod names;
 
@@ -15,3 +16,4 @@ pub use location::Location;
 pub use object_store;
 
 pub(crate) use executor::Executor;
+pub(crate) use inventory::Object;
