@@ -1,12 +1,14 @@
 //! Training that is killed and resumed, any number of times, at any point: the run holds what a model
-//! of it says. Scalars and passes from the checkpoint's epoch on are replaced, older ones stay.
+//! of it says. Scalars and passes from the checkpoint's epoch on are replaced, older ones stay, also
+//! where their files were joined before.
 //!
 //! `EMBERLENS_PROOF_SEQUENCES` sets how many sequences (50).
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use emberlens::collect::Silent;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run};
 use emberlens::table::{Columns, DeltaTable, values};
 use proptest::prelude::*;
@@ -20,6 +22,7 @@ enum Step {
     /// A pass that the kill interrupts after a flush.
     HalfPass,
     NextEpoch,
+    Compact,
     /// Killed, and resumed so many epochs before the current one.
     Resume(i64),
 }
@@ -31,6 +34,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Pass),
         1 => Just(Step::HalfPass),
         3 => Just(Step::NextEpoch),
+        1 => Just(Step::Compact),
         2 => (0..3_i64).prop_map(Step::Resume),
     ];
     prop::collection::vec(step, 1..25)
@@ -44,6 +48,9 @@ struct Model {
     waiting: Vec<(i64, f64)>,
     /// First example of the last complete pass of every epoch.
     passes: BTreeMap<i64, i64>,
+    /// Epochs and ids of all complete passes, and the ids of those that were discarded.
+    complete: Vec<(i64, String)>,
+    discarded: HashSet<String>,
 }
 
 impl Model {
@@ -51,6 +58,12 @@ impl Model {
         self.waiting.clear();
         self.scalars.retain(|(own, _)| *own < epoch);
         self.passes.retain(|own, _| *own < epoch);
+        let (gone, kept) = std::mem::take(&mut self.complete)
+            .into_iter()
+            .partition(|(own, _)| *own >= epoch);
+        self.complete = kept;
+        self.discarded
+            .extend(Vec::into_iter(gone).map(|(_, id)| id));
     }
 }
 
@@ -81,6 +94,7 @@ fn run_all(steps: &[Step]) {
                 writer.add_batch(rows(i64::from(count))).unwrap();
                 writer.finalize().unwrap();
                 model.passes.insert(epoch, i64::from(count));
+                model.complete.push((epoch, writer.pass_id().to_owned()));
             }
             Step::HalfPass => {
                 writer.add_batch(rows(i64::from(count))).unwrap();
@@ -88,6 +102,10 @@ fn run_all(steps: &[Step]) {
                 zombies.push(writer);
             }
             Step::NextEpoch => epoch += 1,
+            Step::Compact => {
+                let reader = project.open_run(run.id()).unwrap();
+                reader.compact(&Silent).unwrap();
+            }
             Step::Resume(back) => {
                 epoch = (epoch - back).max(0);
                 let again = project
@@ -147,6 +165,7 @@ fn check(run: &Run, model: &Model) {
         let ids = values::<String>(&stored, "pass_id").unwrap();
         let counted = ids.iter().filter(|&id| complete.contains(id)).count();
         assert_eq!(counted, 3 * model.passes.len());
+        assert!(ids.iter().all(|id| !model.discarded.contains(id)));
     }
 }
 

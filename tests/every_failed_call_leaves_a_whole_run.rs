@@ -3,12 +3,15 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use emberlens::Result;
+use emberlens::collect::Silent;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, RunReader};
 use emberlens::storage::Location;
 use emberlens::storage::object_store::ObjectStore;
@@ -141,9 +144,14 @@ fn check_rows(reader: &RunReader, said: &Acknowledged, what: &str) {
     assert!(stored.is_empty(), "{what}");
 }
 
-/// Writes with one planned fault; the calls that were made.
-fn attempt(fault: Option<(usize, Fault)>) -> Vec<Call> {
-    let inner = Arc::new(InMemory::new());
+/// Does something to a store with one planned fault, and checks what is in it then; the calls that were
+/// made.
+fn attempt(
+    fault: Option<(usize, Fault)>,
+    inner: &Arc<InMemory>,
+    act: impl FnOnce(&Location) -> Result<()>,
+    check: impl FnOnce(&Arc<InMemory>, &str),
+) -> Vec<Call> {
     let fired = Arc::new(AtomicUsize::new(0));
     let counter = fired.clone();
     let store = Arc::new(FaultStore::new(inner.clone(), move |call| {
@@ -156,11 +164,10 @@ fn attempt(fault: Option<(usize, Fault)>) -> Vec<Call> {
         Some(fault)
     }));
     let objects: Arc<dyn ObjectStore> = store.clone();
-    let mut said = Acknowledged::default();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let root = Location::in_store(objects, "").unwrap();
         // The calls of the probe are not those of a run.
-        write(&root.assume_atomic_creates(), &mut said)
+        act(&root.assume_atomic_creates())
     }));
     let what = match fault {
         None => "no fault".to_owned(),
@@ -170,7 +177,7 @@ fn attempt(fault: Option<(usize, Fault)>) -> Vec<Call> {
     if fired.load(Ordering::SeqCst) == 0 {
         outcome.unwrap_or_else(|error| panic!("{what}: {}", error.chain()));
     }
-    check(&inner, &said, &what);
+    check(inner, &what);
     store.calls()
 }
 
@@ -190,14 +197,116 @@ fn faults_of(operation: Operation) -> &'static [Fault] {
     }
 }
 
-#[test]
-fn every_failed_call_leaves_a_whole_run() {
+/// All calls, failing in every way.
+fn every_call(least: usize, attempt: impl Fn(Option<(usize, Fault)>) -> Vec<Call>) {
     let calls = attempt(None);
     let count = calls.len();
-    assert!(count > 30, "{count} calls are too few to prove anything");
+    assert!(
+        count >= least,
+        "{count} calls are too few to prove anything"
+    );
     for (number, call) in calls.iter().enumerate() {
         for &fault in faults_of(call.operation) {
             attempt(Some((number, fault)));
         }
     }
+}
+
+#[test]
+fn every_failed_call_leaves_a_whole_run() {
+    every_call(30, |fault| {
+        let said = RefCell::new(Acknowledged::default());
+        attempt(
+            fault,
+            &Arc::new(InMemory::new()),
+            |root| write(root, &mut said.borrow_mut()),
+            |store, what| check(store, &said.borrow(), what),
+        )
+    });
+}
+
+/// A run that ended, with everything acknowledged.
+fn whole() -> Arc<InMemory> {
+    let store = Arc::new(InMemory::new());
+    let root = Location::in_store(store.clone(), "")
+        .unwrap()
+        .assume_atomic_creates();
+    write(&root, &mut Acknowledged::default()).unwrap();
+    store
+}
+
+fn all_said() -> Acknowledged {
+    Acknowledged {
+        started: true,
+        scalars: true,
+        rows: BTreeMap::from([(0, 2 * HALF), (1, 2 * HALF)]),
+        passes: vec![0, 1],
+        completed: true,
+    }
+}
+
+/// Nothing is lost or doubled, no damage is found, and what failed works when it is tried again.
+fn check_upkeep(store: &Arc<InMemory>, what: &str) {
+    let root = Location::in_store(store.clone(), "")
+        .unwrap()
+        .assume_atomic_creates();
+    let reader = Project::at(root, "p").unwrap().open_run("r").unwrap();
+    check_rows(&reader, &all_said(), what);
+    let verified = reader.verify(&Silent).unwrap();
+    assert!(
+        verified.problems.is_empty(),
+        "{what}: {:?}",
+        verified.problems
+    );
+    reader.compact(&Silent).unwrap();
+    let vacuum = reader.vacuum(Duration::ZERO).unwrap();
+    vacuum.delete(&Silent).unwrap();
+    for table in reader.verify(&Silent).unwrap().tables {
+        let place = reader.location().join(&table.folder);
+        let names = place.list_files().unwrap();
+        assert_eq!((table.files, names.len()), (1, 1), "{what}: {names:?}");
+    }
+    check(store, &all_said(), what);
+}
+
+#[test]
+fn every_failed_call_of_a_compaction_leaves_a_whole_run() {
+    every_call(20, |fault| {
+        attempt(
+            fault,
+            &whole(),
+            |root| {
+                let reader = Project::at(root.clone(), "p")?.open_run("r")?;
+                reader.compact(&Silent).map(drop)
+            },
+            check_upkeep,
+        )
+    });
+}
+
+#[test]
+fn every_failed_call_of_a_vacuum_leaves_a_whole_run() {
+    every_call(20, |fault| {
+        let store = whole();
+        let clean = Location::in_store(store.clone(), "")
+            .unwrap()
+            .assume_atomic_creates();
+        let reader = Project::at(clean, "p").unwrap().open_run("r").unwrap();
+        reader.compact(&Silent).unwrap();
+        attempt(
+            fault,
+            &store,
+            |root| {
+                let reader = Project::at(root.clone(), "p")?.open_run("r")?;
+                let vacuum = reader.vacuum(Duration::ZERO)?;
+                assert_eq!(
+                    vacuum.files.len(),
+                    6,
+                    "four files of metrics, two of scalars"
+                );
+                vacuum.delete(&Silent)
+            },
+            check_upkeep,
+        )
+    });
 }

@@ -12,6 +12,7 @@ use ndarray::Array2;
 
 use super::passes::{KEYS, POSITION};
 use super::projection_info::INSTANCE;
+use super::skipped::Skips;
 use super::{ProjectionInfo, RunReader};
 use crate::storage::Location;
 use crate::table::{ColumnValue, DeltaTable, Snapshot, column_names, values};
@@ -193,7 +194,8 @@ impl<'a> Coordinates<'a> {
                 wanted.push(filtered);
             }
         }
-        let batches = snapshot.batches(Some(&wanted))?;
+        let pass_over = self.reader.skips.as_ref().map(Skips::of_files);
+        let batches = snapshot.batches_of(Some(&wanted), None, pass_over)?;
         let place = self.location().url();
         let (schema, split, epoch) = (schema.clone(), self.split.clone(), self.epoch);
         Ok(batches.filter_map(move |batch| {

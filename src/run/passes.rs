@@ -1,16 +1,20 @@
 //! Passes: the unit in which metrics appear to readers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::InputTable;
+use crate::table::Discard;
 
 /// The column that joins a row to its example.
 pub(crate) const EXAMPLE_ID: &str = "example_id";
 
+/// The column with the pass of a row.
+pub(crate) const PASS_ID: &str = "pass_id";
+
 /// The columns that say which pass a row belongs to.
-pub(crate) const POSITION: [&str; 3] = ["split", "epoch", "pass_id"];
+pub(crate) const POSITION: [&str; 3] = ["split", "epoch", PASS_ID];
 
 /// The columns that every metrics table has.
 pub(crate) const KEYS: [&str; 4] = [EXAMPLE_ID, POSITION[0], POSITION[1], POSITION[2]];
@@ -60,6 +64,13 @@ pub struct WrittenInfo {
     pub rows: u64,
     /// The stream that it belongs to.
     pub stream: String,
+}
+
+impl WrittenInfo {
+    /// The folder, relative to the run's, and the name.
+    fn place(&self) -> Option<(&str, &str)> {
+        self.url.rsplit_once('/')
+    }
 }
 
 /// The record that makes a pass complete.
@@ -155,9 +166,23 @@ impl Passes {
         &self.complete
     }
 
-    /// Complete passes that were discarded.
-    pub(crate) fn discarded(&self) -> &[PassRecord] {
-        &self.discarded
+    /// The rows of discarded passes, by the folder of the table that they were written to.
+    pub(crate) fn to_discard(&self) -> HashMap<String, Discard> {
+        let mut folders: HashMap<String, Discard> = HashMap::new();
+        for pass in &self.discarded {
+            for (folder, name) in pass.files.iter().filter_map(WrittenInfo::place) {
+                let discard = folders.entry(folder.to_owned()).or_default();
+                discard.files.insert(name.to_owned());
+                discard.values.insert(pass.pass_id.clone());
+            }
+        }
+        let kept = self.complete.iter().flat_map(|pass| &pass.files);
+        for (folder, name) in kept.filter_map(WrittenInfo::place) {
+            if let Some(discard) = folders.get_mut(folder) {
+                discard.others.insert(name.to_owned());
+            }
+        }
+        folders
     }
 
     /// Whether the process that writes the run works on a pass.

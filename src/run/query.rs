@@ -8,12 +8,12 @@ use arrow_schema::{Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 
+use super::passes::PASS_ID;
+use super::skipped::Skips;
 use super::{PassRecord, RunReader};
 use crate::storage::Location;
-use crate::table::{ColumnValue, DeltaTable, Snapshot, values};
+use crate::table::{ColumnValue, DeltaTable, Snapshot, Wanted, values};
 use crate::{Error, Result};
-
-const PASS_ID: &str = "pass_id";
 
 /// Which rows and columns of a stream to read; made by [`RunReader::metrics`].
 ///
@@ -99,7 +99,9 @@ impl<'a> Metrics<'a> {
     ///
     /// # Errors
     /// `NotFound` for a stream that the run does not have; `MissingColumn` for a column that the
-    /// stream does not have; `Corrupt`, from the iterator, when a pass has lost rows.
+    /// stream does not have; `Corrupt`, from the iterator, when a file is damaged or a pass has lost
+    /// rows, unless the reader skips these ([`RunReader::skip_corrupt`]); `NotFound`, from the
+    /// iterator, when a vacuum deleted what this reader began to read.
     pub fn batches(&self) -> Result<MetricBatches> {
         let passes = self.passes();
         let location = self.reader.stream_location(&self.stream)?;
@@ -111,8 +113,9 @@ impl<'a> Metrics<'a> {
             .into_iter()
             .map(|pass| (pass.pass_id, pass.rows))
             .collect();
+        let skips = self.reader.skips.clone();
         if !DeltaTable::exists(&location)? {
-            return MetricBatches::without_table(expected, location);
+            return MetricBatches::without_table(expected, location, skips);
         }
         let snapshot = DeltaTable::open(location.clone())?.snapshot()?;
         let schema = self.project(&snapshot)?;
@@ -124,16 +127,25 @@ impl<'a> Metrics<'a> {
         if !wanted.contains(&PASS_ID) {
             wanted.push(PASS_ID);
         }
-        let source = if expected.is_empty() {
-            Box::new(std::iter::empty())
-        } else {
-            snapshot.batches_of(Some(&wanted), files.as_ref())?
+        let source = match (expected.keys().min(), expected.keys().max()) {
+            (Some(low), Some(high)) => {
+                let rows = Wanted {
+                    names: files.as_ref(),
+                    column: PASS_ID,
+                    low,
+                    high,
+                };
+                let pass_over = skips.as_ref().map(Skips::of_passes);
+                snapshot.batches_of(Some(&wanted), Some(&rows), pass_over)?
+            }
+            _ => Box::new(std::iter::empty()),
         };
         Ok(MetricBatches {
             source: Some(source),
             schema,
             expected,
             location,
+            skips,
         })
     }
 
@@ -197,6 +209,7 @@ pub struct MetricBatches {
     /// Rows still to come, by pass.
     expected: HashMap<String, u64>,
     location: Location,
+    skips: Option<Skips>,
 }
 
 impl MetricBatches {
@@ -206,12 +219,17 @@ impl MetricBatches {
     }
 
     /// A stream whose passes had no rows has no table.
-    fn without_table(expected: HashMap<String, u64>, location: Location) -> Result<Self> {
+    fn without_table(
+        expected: HashMap<String, u64>,
+        location: Location,
+        skips: Option<Skips>,
+    ) -> Result<Self> {
         let batches = Self {
             source: None,
             schema: Arc::new(Schema::empty()),
             expected,
             location,
+            skips,
         };
         batches.check_complete()?;
         Ok(batches)
@@ -250,7 +268,12 @@ impl MetricBatches {
     }
 
     fn check_complete(&self) -> Result<()> {
-        match self.expected.iter().find(|(_, left)| **left > 0) {
+        let mut lost = self.expected.iter().filter(|(_, left)| **left > 0);
+        if let Some(skips) = &self.skips {
+            lost.for_each(|(id, left)| skips.missing(id, *left));
+            return Ok(());
+        }
+        match lost.next() {
             None => Ok(()),
             Some((id, left)) => Err(self.corrupt(format!("pass {id} has lost {left} rows"))),
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::clock::now_us;
 use super::heartbeat::{self, Heartbeat};
 use super::scalars::{self, Scalar};
+use super::skipped::Skips;
 use super::state::RunState;
 use super::{IncompletePass, InputTable, Metrics, Output, PassRecord, Status};
 use crate::storage::{Location, names};
@@ -32,6 +33,8 @@ pub struct RunReader {
     project: Location,
     pub(super) state: RunState,
     status: Status,
+    /// Where it notes what it skips; `None` when damage is an error.
+    pub(super) skips: Option<Skips>,
 }
 
 /// A project that cannot be read, and why.
@@ -102,6 +105,7 @@ impl RunReader {
             project,
             state,
             status,
+            skips: None,
         })
     }
 
@@ -217,7 +221,8 @@ impl RunReader {
     /// # Errors
     /// `Storage` or `Corrupt` when their table cannot be read.
     pub fn scalars(&self) -> Result<Vec<Scalar>> {
-        scalars::read(&self.location)
+        let pass_over = self.skips.as_ref().map(Skips::of_files);
+        scalars::read(&self.location, pass_over)
     }
 
     /// The streams in the order of their first pass.

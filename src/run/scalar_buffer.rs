@@ -164,7 +164,7 @@ impl ScalarBuffer {
         };
         for _ in 0..MAX_CONFLICTS {
             let snapshot = table.latest()?;
-            let all = scalars::of(&snapshot)?;
+            let all = scalars::of(&snapshot, None)?;
             let is_kept = |scalar: &&Scalar| scalar.epoch.is_none_or(|own| own < epoch);
             let kept: Vec<Scalar> = all.iter().filter(is_kept).cloned().collect();
             if kept.len() == all.len()
@@ -248,7 +248,7 @@ impl Sink {
 
 fn read_steps(run: &Location) -> Result<HashMap<String, HashMap<String, i64>>> {
     let mut steps = HashMap::new();
-    scalars::read(run)?
+    scalars::read(run, None)?
         .iter()
         .for_each(|scalar| count(&mut steps, scalar));
     Ok(steps)
@@ -288,7 +288,7 @@ mod tests {
         let attempt = Attempt::new(run.clone(), 0, documents);
         let buffer = ScalarBuffer::new(run.clone(), true, attempt);
         let log = |epoch| buffer.log("", &[("loss", 1.0)], At::epoch(epoch)).unwrap();
-        let on_disk = || scalars::read(&run).unwrap().len();
+        let on_disk = || scalars::read(&run, None).unwrap().len();
         let long = Duration::from_secs(3600);
         log(0);
         buffer.flush_unless_within(long).unwrap();

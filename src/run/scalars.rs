@@ -8,7 +8,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::storage::Location;
-use crate::table::{DeltaTable, Snapshot, values};
+use crate::table::{DeltaTable, PassOver, Snapshot, values};
 use crate::{Error, Result};
 
 /// Where on its axis a scalar lies.
@@ -124,18 +124,18 @@ pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
 }
 
 /// All scalars of a run in the order they were logged; empty when it has none.
-pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
+pub(crate) fn read(run: &Location, pass_over: Option<PassOver>) -> Result<Vec<Scalar>> {
     let location = location(run);
     if !DeltaTable::exists(&location)? {
         return Ok(Vec::new());
     }
-    of(&DeltaTable::open(location)?.snapshot()?)
+    of(&DeltaTable::open(location)?.snapshot()?, pass_over)
 }
 
 /// The scalars of one version of their table.
-pub(crate) fn of(snapshot: &Snapshot) -> Result<Vec<Scalar>> {
+pub(crate) fn of(snapshot: &Snapshot, pass_over: Option<PassOver>) -> Result<Vec<Scalar>> {
     let mut scalars = Vec::new();
-    for batch in snapshot.batches(None)? {
+    for batch in snapshot.batches_of(None, None, pass_over)? {
         decode(&batch?, &mut scalars)?;
     }
     Ok(scalars)

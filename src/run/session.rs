@@ -1,15 +1,14 @@
 //! One process writing one run: documents, scalars and heartbeat, from start to the last handle.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use ulid::Ulid;
 
 use super::attempt::Attempt;
 use super::clock::now_us;
 use super::facts::{self, Document, Fact};
 use super::heartbeat::{Heartbeat, Pulse};
+use super::passes::PASS_ID;
 use super::scalar_buffer::ScalarBuffer;
 use super::state::RunState;
 use super::stream_table::StreamTable;
@@ -172,21 +171,10 @@ impl Session {
     pub(crate) fn discard_from(&self, from_epoch: i64) -> Result<()> {
         // From this document on readers leave it out; then its rows go.
         self.record(Fact::Discarded { from_epoch })?;
-        let mut files: HashMap<String, HashSet<String>> = HashMap::new();
-        for pass in self.state().passes.discarded() {
-            for file in &pass.files {
-                if let Some((folder, name)) = file.url.rsplit_once('/') {
-                    files
-                        .entry(folder.to_owned())
-                        .or_default()
-                        .insert(name.to_owned());
-                }
-            }
-        }
-        for (folder, names) in files {
+        let discards = self.state().passes.to_discard();
+        for (folder, discard) in discards {
             if let Some(table) = self.stream_table(self.location.join(&folder)).open()? {
-                let writer_id = format!("discard-{}", Ulid::new().to_string().to_ascii_lowercase());
-                table.remove_files(&writer_id, &names)?;
+                table.discard(PASS_ID, &discard)?;
             }
         }
         self.scalars.discard_from(from_epoch)?;

@@ -104,7 +104,8 @@ impl RunReader {
         }
     }
 
-    fn table_folders(&self) -> Result<Vec<String>> {
+    /// The folders of the run's tables, relative to the run.
+    pub(super) fn table_folders(&self) -> Result<Vec<String>> {
         let mut folders = vec!["scalars".to_owned()];
         for group in ["metrics", "projections"] {
             let names = self.location().join(group).list_folders()?;

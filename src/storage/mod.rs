@@ -12,6 +12,7 @@ mod disk;
 mod documents;
 mod durable;
 mod executor;
+mod inventory;
 mod location;
 pub mod names;
 mod objects;
@@ -31,3 +32,5 @@ pub(crate) use documents::parse as parse_document;
 pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;
+
+pub(crate) use inventory::Object;

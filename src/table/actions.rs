@@ -27,15 +27,19 @@ pub(super) fn add_actions(files: &[DataFile]) -> Result<RecordBatch> {
     if rows.iter().all(|row| row.schema() == first.schema()) {
         return arrow_select::concat::concat_batches(&first.schema(), &rows).map_err(action_error);
     }
+    // Bounds that all files have are kept: they tell which files hold the rows of a pass.
+    let mut common = files.iter().map(DataFile::bounded);
+    let first = common.next().unwrap_or_default();
+    let common = common.fold(first, |common, own| &common & &own);
     let rows: Result<Vec<_>> = files
         .iter()
-        .map(|file| add_action(&file.without_bounds()))
+        .map(|file| add_action(&file.with_bounds_of(&common)))
         .collect();
     let rows = rows?;
     let schema = rows
         .first()
         .map(RecordBatch::schema)
-        .unwrap_or(first.schema());
+        .unwrap_or_else(|| Arc::new(Schema::empty()));
     arrow_select::concat::concat_batches(&schema, &rows).map_err(action_error)
 }
 

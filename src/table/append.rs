@@ -1,5 +1,6 @@
 //! Encoding batches into Parquet files of bounded size, ready to be committed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -45,10 +46,15 @@ impl DataFile {
         self.stats.to_struct()
     }
 
-    /// The file described without minima and maxima.
-    pub(super) fn without_bounds(&self) -> Self {
+    /// The columns that have minima and maxima.
+    pub(super) fn bounded(&self) -> HashSet<String> {
+        self.stats.bounded()
+    }
+
+    /// The file described with minima and maxima of these columns only.
+    pub(super) fn with_bounds_of(&self, columns: &HashSet<String>) -> Self {
         Self {
-            stats: self.stats.without_bounds(),
+            stats: self.stats.with_bounds_of(columns),
             ..self.clone()
         }
     }
@@ -60,12 +66,22 @@ impl DataFile {
 pub(crate) struct FileWriter {
     folder: Location,
     schema: SchemaRef,
-    /// Sorts the files of a table by name: all files of one writer share it.
-    order: u64,
-    /// Number of the next file of this writer.
-    index: u32,
+    naming: Naming,
     open: Option<OpenFile>,
     files: Vec<DataFile>,
+}
+
+/// How files are named, which is how the rows of a table are ordered.
+enum Naming {
+    /// Files one after the other.
+    Numbered {
+        /// Sorts the files of a table by name: all files of one writer share it.
+        order: u64,
+        /// Number of the next file of this writer.
+        index: u32,
+    },
+    /// One file, however large, where another one was.
+    InPlaceOf(String),
 }
 
 struct OpenFile {
@@ -78,14 +94,39 @@ struct OpenFile {
 impl FileWriter {
     /// A writer whose files snapshots read after those of a smaller `order`.
     pub(crate) fn starting_at(folder: Location, schema: SchemaRef, order: u64) -> Self {
+        let naming = Naming::Numbered { order, index: 0 };
+        Self::new(folder, schema, naming)
+    }
+
+    /// A writer of one file that snapshots read where they read the file of that name, which leaves
+    /// the table with the commit.
+    pub(super) fn in_place_of(folder: Location, schema: SchemaRef, name: &str) -> Self {
+        let naming = Naming::InPlaceOf(place_of(name).to_owned());
+        Self::new(folder, schema, naming)
+    }
+
+    fn new(folder: Location, schema: SchemaRef, naming: Naming) -> Self {
         Self {
             folder,
             schema,
-            order,
-            index: 0,
+            naming,
             open: None,
             files: Vec::new(),
         }
+    }
+
+    /// Whether the file under way has at least so many encoded bytes; what is not encoded yet is
+    /// encoded where it may decide.
+    pub(super) fn has_bytes(&mut self, bytes: usize) -> Result<bool> {
+        let Some(open) = &mut self.open else {
+            return Ok(false);
+        };
+        if open.parquet.bytes_written() + open.parquet.in_progress_size() >= bytes {
+            open.parquet
+                .flush()
+                .map_err(|error| Error::storage("encode rows", self.folder.url(), error))?;
+        }
+        Ok(open.parquet.bytes_written() >= bytes)
     }
 
     /// Encodes a batch; puts a full file into the store.
@@ -112,7 +153,10 @@ impl FileWriter {
                 .flush()
                 .map_err(|error| Error::storage("encode rows", self.folder.url(), error))?;
         }
-        if open.parquet.bytes_written() + open.parquet.in_progress_size() >= FILE_BYTES {
+        let is_numbered = matches!(self.naming, Naming::Numbered { .. });
+        if is_numbered
+            && open.parquet.bytes_written() + open.parquet.in_progress_size() >= FILE_BYTES
+        {
             self.close_file()?;
         }
         Ok(())
@@ -158,13 +202,12 @@ impl FileWriter {
             .into_inner()
             .map_err(|error| Error::storage("finish a data file", self.folder.url(), error))?;
         // With the checksum in its name a file can be told from a damaged one wherever it is.
-        let name = format!(
-            "part-{:020}-{:05}-{}-{:08x}.parquet",
-            self.order,
-            self.index,
-            Ulid::new().to_string().to_lowercase(),
-            crc32fast::hash(&bytes)
-        );
+        let start = match &self.naming {
+            Naming::Numbered { order, index } => format!("part-{order:020}-{index:05}"),
+            Naming::InPlaceOf(place) => place.clone(),
+        };
+        let unique = Ulid::new().to_string().to_lowercase();
+        let name = format!("{start}-{unique}-{:08x}.parquet", crc32fast::hash(&bytes));
         let size_bytes = bytes.len() as u64;
         if !self.folder.join(&name).create(bytes)? {
             return Err(Error::storage(
@@ -173,7 +216,9 @@ impl FileWriter {
                 "its name is taken",
             ));
         }
-        self.index += 1;
+        if let Naming::Numbered { index, .. } = &mut self.naming {
+            *index += 1;
+        }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -184,6 +229,17 @@ impl FileWriter {
             stats: open.stats,
         });
         Ok(())
+    }
+}
+
+/// What of a file's name says where its rows come among others: `part`, order, number, and the ULID
+/// that no two files share which are in a table at once.
+fn place_of(name: &str) -> &str {
+    let stem = name.strip_suffix(".parquet").unwrap_or(name);
+    let is_ours = stem.starts_with("part-");
+    match stem.match_indices('-').map(|(at, _)| at).nth(3) {
+        Some(end) if is_ours => &stem[..end],
+        _ => stem,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Per-file column statistics: null counts, and bounds only where every value is finite.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -69,13 +70,24 @@ impl FileStats {
         }
     }
 
-    /// The same file with null counts only.
-    pub(super) fn without_bounds(&self) -> Self {
-        let mut plain = self.clone();
-        for (_, _, _, bounds) in &mut plain.columns {
-            *bounds = Bounds::None;
+    /// The columns that have bounds.
+    pub(super) fn bounded(&self) -> HashSet<String> {
+        let bounded = self
+            .columns
+            .iter()
+            .filter(|(_, data_type, _, bounds)| bounds.arrays(data_type).is_some());
+        bounded.map(|(name, ..)| name.clone()).collect()
+    }
+
+    /// The same file with bounds of these columns only.
+    pub(super) fn with_bounds_of(&self, columns: &HashSet<String>) -> Self {
+        let mut fewer = self.clone();
+        for (name, _, _, bounds) in &mut fewer.columns {
+            if !columns.contains(name) {
+                *bounds = Bounds::None;
+            }
         }
-        plain
+        fewer
     }
 
     /// As the statistics struct of a Delta `add` action.

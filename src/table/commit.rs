@@ -66,16 +66,35 @@ impl DeltaTable {
         Ok(self.attempt(&commit, self.latest(), Some(base))?.is_some())
     }
 
-    /// Takes files of these names out of the table; older versions keep them.
-    pub(crate) fn remove_files(&self, writer_id: &str, names: &HashSet<String>) -> Result<()> {
-        let snapshot = self.latest()?;
-        if !snapshot.holds_any(names)? {
-            return Ok(());
-        }
-        let schema = snapshot.schema().clone();
-        let mut commit = Commit::of_nothing(writer_id, 0, &schema);
+    /// Puts data files, maybe none, in the place of those of these names; older versions keep them.
+    /// `None` when one of them is not in the table any more, and then nothing was committed.
+    pub(super) fn replace_named(
+        &self,
+        names: &HashSet<String>,
+        files: &[DataFile],
+        schema: &Schema,
+        change: Change,
+    ) -> Result<Option<u64>> {
+        let writer_id = format!("rewrite-{}", Ulid::new().to_string().to_ascii_lowercase());
+        let mut commit = match files.is_empty() {
+            true => Commit::of_nothing(&writer_id, 0, schema),
+            false => Commit::try_new(&writer_id, 0, files, schema)?,
+        };
         commit.removes = Removes::Named(names);
-        self.commit_in_turn(&commit).map(drop)
+        commit.change = change;
+        for conflicts in 0..MAX_CONFLICTS {
+            let snapshot = self.latest()?;
+            if !snapshot.holds_all(names)? {
+                return Ok(None);
+            }
+            // Right after the version that holds them: nobody can take one out in between.
+            let base = snapshot.version();
+            if let Some(version) = self.attempt(&commit, Ok(snapshot), Some(base))? {
+                return Ok(Some(version));
+            }
+            pause(conflicts.min(20), commit.sequence);
+        }
+        Err(self.conflicted())
     }
 
     /// Commits a name and a number, and no change of the rows.
@@ -114,8 +133,12 @@ impl DeltaTable {
             }
             pause(conflicts.min(20), commit.sequence);
         }
+        Err(self.conflicted())
+    }
+
+    fn conflicted(&self) -> Error {
         let reason = format!("{MAX_CONFLICTS} other commits came first");
-        Err(Error::storage("commit", self.location().url(), reason))
+        Error::storage("commit", self.location().url(), reason)
     }
 
     /// Commits data files as the version right after `base`; `None` when another writer was there
@@ -247,10 +270,14 @@ impl DeltaTable {
             return Ok(Attempt::Conflict);
         }
         let new_fields = new_fields(snapshot.schema(), commit.schema, &self.location().url())?;
+        let (operation, is_change) = match commit.change {
+            Change::Rows => (UpdateTableOperation::Write, true),
+            Change::Files => (UpdateTableOperation::Optimize, false),
+        };
         let mut update = snapshot
             .kernel()
             .clone()
-            .update_table(UpdateTableOperation::Write, ENGINE_INFO, true)
+            .update_table(operation, ENGINE_INFO, is_change)
             .with_transaction_id(commit.writer_id.to_owned(), commit.sequence);
         let only_adds = commit.adds.is_some() && matches!(commit.removes, Removes::Nothing);
         if new_fields.is_empty() && only_adds {
@@ -317,6 +344,15 @@ struct Commit<'a> {
     adds: Option<RecordBatch>,
     schema: &'a Schema,
     removes: Removes<'a>,
+    change: Change,
+}
+
+/// What a commit changes.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    Rows,
+    /// The same rows in other files.
+    Files,
 }
 
 /// Which of the files that are there a commit takes out.
@@ -347,6 +383,7 @@ impl<'a> Commit<'a> {
             adds: None,
             schema,
             removes: Removes::Nothing,
+            change: Change::Rows,
         }
     }
 }

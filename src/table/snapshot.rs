@@ -1,28 +1,39 @@
 //! One version of a table: schema, counts and rows.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
+use delta_kernel::expressions::{Expression, Predicate, PredicateRef, lit};
 use delta_kernel::scan::ScanMetadata;
 use delta_kernel::scan::state::ScanFile;
 use delta_kernel::snapshot::SnapshotRef;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::reader::ChunkReader;
 
-use super::append::conform;
 use super::column_names;
 use super::damage;
-use super::decode::{self, guarded};
+use super::rows::{PassOver, Rows};
 use crate::storage::Location;
 use crate::{Error, Result};
 
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 8192;
+/// Which rows of a table are wanted: those whose `column` is a text from `low` to `high`.
+pub(crate) struct Wanted<'a> {
+    /// The files that they were written to, where these are known. A rewrite may have moved the rows:
+    /// where one of the files is gone, statistics tell which files to read.
+    pub(crate) names: Option<&'a HashSet<String>>,
+    pub(crate) column: &'a str,
+    pub(crate) low: &'a str,
+    pub(crate) high: &'a str,
+}
+
+impl Wanted<'_> {
+    fn predicate(&self) -> PredicateRef {
+        let column = || Expression::column([self.column]);
+        let (low, high) = (column().ge(lit(self.low)), column().le(lit(self.high)));
+        Arc::new(Predicate::and(low, high))
+    }
+}
 
 /// One version of a Delta table; later commits do not change what it shows.
 #[derive(Clone, Debug)]
@@ -89,36 +100,42 @@ impl Snapshot {
         &self,
         columns: Option<&[&str]>,
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
-        self.batches_of(columns, None)
+        self.batches_of(columns, None, None)
     }
 
-    /// As [`Snapshot::batches`], from these files only, unless one of them is not there any more
-    /// (a rewrite moved its rows elsewhere): then from all files.
+    /// As [`Snapshot::batches`], from the files that can hold the wanted rows; with `pass_over`, damaged
+    /// files are told to it instead of ending the iterator.
     pub(crate) fn batches_of(
         &self,
         columns: Option<&[&str]>,
-        names: Option<&HashSet<String>>,
+        wanted: Option<&Wanted<'_>>,
+        pass_over: Option<PassOver>,
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
         let schema = match columns {
             Some(columns) => self.project(columns)?,
             None => self.schema.clone(),
         };
-        let location = self.location.clone();
-        let mut files = self.files()?;
-        if let Some(names) = names {
-            let named = files.iter().filter(|file| names.contains(&file.path));
-            if named.count() == names.len() {
-                files.retain(|file| names.contains(&file.path));
-            }
-        }
-        let batches = files.into_iter().flat_map(move |file| {
-            let (schema, location) = (schema.clone(), location.clone());
-            match open(&location, &file, &schema) {
-                Ok(reader) => Rows::Reading(Box::new(reader), location, schema, file.path),
-                Err(error) => Rows::Failed(Some(error)),
-            }
-        });
-        Ok(Box::new(batches))
+        let files = match wanted {
+            Some(wanted) => self.files_with(wanted)?,
+            None => self.files()?,
+        };
+        Ok(Box::new(self.rows(files, schema, pass_over)))
+    }
+
+    /// The rows of these files, with the columns of `schema`.
+    pub(super) fn rows(
+        &self,
+        files: Vec<ScanFile>,
+        schema: SchemaRef,
+        pass_over: Option<PassOver>,
+    ) -> Rows {
+        Rows::new(
+            self.location.clone(),
+            self.version(),
+            files,
+            schema,
+            pass_over,
+        )
     }
 
     /// All rows in one batch.
@@ -152,8 +169,24 @@ impl Snapshot {
 
     /// The data files of this version in the order of their names, which is the order of writing.
     pub(super) fn files(&self) -> Result<Vec<ScanFile>> {
+        self.files_in(self.scan_pages()?)
+    }
+
+    /// The files that can hold the wanted rows, in the same order.
+    pub(super) fn files_with(&self, wanted: &Wanted<'_>) -> Result<Vec<ScanFile>> {
+        if let Some(names) = wanted.names {
+            let mut files = self.files()?;
+            files.retain(|file| names.contains(&file.path));
+            if files.len() == names.len() {
+                return Ok(files);
+            }
+        }
+        self.files_in(self.pages(Some(wanted.predicate()))?)
+    }
+
+    fn files_in(&self, pages: Vec<ScanMetadata>) -> Result<Vec<ScanFile>> {
         let mut files: Vec<ScanFile> = Vec::new();
-        for page in self.scan_pages()? {
+        for page in pages {
             files = page
                 .visit_scan_files(files, |files, file| files.push(file))
                 .map_err(|error| damage::log_error(&self.location, &error))?;
@@ -165,6 +198,18 @@ impl Snapshot {
         Ok(files)
     }
 
+    /// The names of the data files of this version.
+    pub(super) fn paths(&self) -> Result<Vec<String>> {
+        Ok(self.files()?.into_iter().map(|file| file.path).collect())
+    }
+
+    /// Whether this version has data files of all these names.
+    pub(super) fn holds_all(&self, names: &HashSet<String>) -> Result<bool> {
+        let files = self.files()?;
+        let held = files.iter().filter(|file| names.contains(&file.path));
+        Ok(held.count() == names.len())
+    }
+
     /// Whether this version has a data file of one of these names.
     pub(super) fn holds_any(&self, names: &HashSet<String>) -> Result<bool> {
         Ok(self.files()?.iter().any(|file| names.contains(&file.path)))
@@ -172,8 +217,14 @@ impl Snapshot {
 
     /// The log's entries for the data files of this version.
     pub(super) fn scan_pages(&self) -> Result<Vec<ScanMetadata>> {
+        self.pages(None)
+    }
+
+    /// The same without entries whose statistics rule the predicate out.
+    fn pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
         let failed = |error: delta_kernel::KernelError| damage::log_error(&self.location, &error);
-        let scan = self.kernel.clone().scan_builder().build().map_err(failed)?;
+        let builder = self.kernel.clone().scan_builder();
+        let scan = builder.with_predicate(predicate).build().map_err(failed)?;
         let pages = scan
             .scan_metadata(self.location.engine().as_ref())
             .map_err(failed)?;
@@ -183,74 +234,11 @@ impl Snapshot {
     fn count_rows(&self, file: &ScanFile) -> Result<u64> {
         let empty = Arc::new(Schema::empty());
         let mut rows = 0;
-        for batch in open(&self.location, file, &empty)? {
-            let place = self.location.join(&file.path);
-            let batch = batch.map_err(|error| decode::damaged(&place, error.to_string()))?;
-            rows += batch.num_rows() as u64;
+        for batch in self.rows(vec![file.clone()], empty, None) {
+            rows += batch?.num_rows() as u64;
         }
         Ok(rows)
     }
-}
-
-/// The batches of one file, or the error that stands for them.
-enum Rows {
-    Reading(Box<ParquetRecordBatchReader>, Location, SchemaRef, String),
-    Failed(Option<Error>),
-}
-
-impl Iterator for Rows {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Failed(error) => error.take().map(Err),
-            Self::Reading(reader, location, schema, path) => {
-                let next = guarded(&location.join(path), || reader.next().transpose());
-                let conformed = next.transpose()?;
-                Some(conformed.and_then(|batch| conform(&batch, schema, &location.url())))
-            }
-        }
-    }
-}
-
-/// Opens one data file for the columns of `schema` that it has.
-fn open(
-    location: &Location,
-    file: &ScanFile,
-    schema: &SchemaRef,
-) -> Result<ParquetRecordBatchReader> {
-    let place = location.join(&file.path);
-    // A local file is read piece by piece; elsewhere one request for the (bounded) file is cheapest.
-    match place.local_path() {
-        Some(path) => {
-            let opened =
-                File::open(&path).map_err(|error| Error::storage("read", place.url(), error))?;
-            let builder = decode::open(&place, opened)?;
-            let mask = projection(&builder, schema);
-            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-            guarded(&place, || builder.build())
-        }
-        None => {
-            let builder = decode::open(&place, place.read()?)?;
-            let mask = projection(&builder, schema);
-            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-            guarded(&place, || builder.build())
-        }
-    }
-}
-
-fn projection<T: ChunkReader>(
-    builder: &ParquetRecordBatchReaderBuilder<T>,
-    schema: &Schema,
-) -> ProjectionMask {
-    let roots = builder
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| schema.fields().find(field.name()).is_some())
-        .map(|(root, _)| root);
-    ProjectionMask::roots(builder.parquet_schema(), roots)
 }
 
 /// Refuses what our own tables never hold and what could lead out of the table's folder.

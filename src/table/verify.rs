@@ -104,12 +104,30 @@ impl DeltaTable {
         check: &mut TableCheck,
         each: &mut impl FnMut(&[RecordBatch]),
     ) -> Result<()> {
+        let batches = self.read_checked(file, schema)?;
+        check.size_bytes += u64::try_from(file.size).unwrap_or(0);
+        check.rows += row_count(&batches);
+        each(&batches);
+        Ok(())
+    }
+
+    /// All rows of a file that is as the log and its name say.
+    ///
+    /// # Memory
+    /// The file and its rows.
+    ///
+    /// # Errors
+    /// `Corrupt` names the file.
+    pub(super) fn read_checked(
+        &self,
+        file: &ScanFile,
+        schema: &Schema,
+    ) -> Result<Vec<RecordBatch>> {
         let place = self.location().join(&file.path);
         let damaged = |reason: String| decode::damaged(&place, reason);
         let bytes = place
             .read_if_exists()?
             .ok_or_else(|| damaged("it is missing".into()))?;
-        check.size_bytes += bytes.len() as u64;
         if i64::try_from(bytes.len()) != Ok(file.size) {
             let reason = format!(
                 "it has {} bytes and the log says {}",
@@ -129,8 +147,7 @@ impl DeltaTable {
         let batches = decode::guarded(&place, || {
             builder.build()?.collect::<Result<Vec<RecordBatch>, _>>()
         })?;
-        let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        check.rows += rows;
+        let rows = row_count(&batches);
         if let Some(stats) = &file.stats
             && stats.num_records != rows
         {
@@ -146,15 +163,19 @@ impl DeltaTable {
                 return Err(damaged(reason));
             }
         }
-        each(&batches);
-        Ok(())
+        Ok(batches)
     }
+}
+
+fn row_count(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
 }
 
 /// The checksum that the name of a file tells; none in names of older and of other writers.
 fn checksum_of(name: &str) -> Option<u32> {
     let (start, checksum) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
-    let is_ours = start.starts_with("part-") && start.matches('-').count() == 3;
+    // Order, number and ULID; a file that took the place of others has a second ULID.
+    let is_ours = start.starts_with("part-") && matches!(start.matches('-').count(), 3 | 4);
     let is_checksum = checksum.len() == 8;
     (is_ours && is_checksum)
         .then(|| u32::from_str_radix(checksum, 16).ok())

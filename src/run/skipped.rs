@@ -1,0 +1,113 @@
+//! Reading what is left of a damaged run, and telling what is missing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::RunReader;
+use crate::Error;
+use crate::table::{Damaged, PassOver};
+
+/// What a reader that skips damaged files has left out so far.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct Skipped {
+    /// Rows that the run's documents and logs count and that were not read; a row that several calls
+    /// missed counts once.
+    pub missing_rows: u64,
+    /// What is wrong with each file that was skipped; the text names it.
+    pub problems: Vec<Arc<Error>>,
+}
+
+/// Where the readers of a run note what they skip.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Skips(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// By pass or by file.
+    missing: BTreeMap<String, u64>,
+    /// By file.
+    problems: BTreeMap<String, Arc<Error>>,
+}
+
+impl Skips {
+    /// Rows of a pass that did not come.
+    pub(super) fn missing(&self, pass_id: &str, rows: u64) {
+        self.state().miss(pass_id, rows);
+    }
+
+    /// Notes damaged files whose rows are counted by their passes.
+    pub(super) fn of_passes(&self) -> PassOver {
+        let skips = self.clone();
+        Arc::new(move |damaged| skips.state().note(damaged))
+    }
+
+    /// Notes damaged files and their rows.
+    pub(super) fn of_files(&self) -> PassOver {
+        let skips = self.clone();
+        Arc::new(move |damaged: Damaged| {
+            let mut state = skips.state();
+            state.miss(&damaged.file, damaged.rows.unwrap_or_default());
+            state.note(damaged);
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn miss(&mut self, what: &str, rows: u64) {
+        let known = self.missing.entry(what.to_owned()).or_default();
+        *known = rows.max(*known);
+    }
+
+    fn note(&mut self, damaged: Damaged) {
+        let problem = self.problems.entry(damaged.file);
+        problem.or_insert_with(|| Arc::new(damaged.error));
+    }
+}
+
+impl RunReader {
+    /// Makes this reader, and what is read through it, leave out damaged data files instead of ending
+    /// with an error; [`RunReader::skipped`] tells what is missing.
+    ///
+    /// A document or a log that is damaged is an error all the same: without it nobody knows what is
+    /// missing.
+    ///
+    /// ```
+    /// use emberlens::run::{Position, Project};
+    /// use emberlens::table::Columns;
+    /// let run = Project::open("memory://", "docs")?.run("cnn").start()?;
+    /// for epoch in 0..2 {
+    ///     let columns = Columns::new().with("example_id", vec![0_i64, 1]);
+    ///     run.add_metrics("default", columns, None, Some(Position::new("train").epoch(epoch)))?;
+    /// }
+    /// let reader = run.reader()?.skip_corrupt();
+    /// let file = &reader.passes("default")[0].files[0].url;
+    /// reader.location().join(file).replace("no Parquet any more")?;
+    /// let ids: Vec<i64> = reader.metrics("default").values("example_id")?;
+    /// assert_eq!((ids.len(), reader.skipped().missing_rows), (2, 2));
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    pub fn skip_corrupt(mut self) -> Self {
+        self.skips.get_or_insert_default();
+        self
+    }
+
+    /// What was left out of everything that was read through this reader, and its clones, so far;
+    /// nothing unless [`RunReader::skip_corrupt`] was called.
+    ///
+    /// Batches that were not read to their end are not counted.
+    pub fn skipped(&self) -> Skipped {
+        let Some(skips) = &self.skips else {
+            return Skipped::default();
+        };
+        let state = skips.state();
+        Skipped {
+            missing_rows: state.missing.values().sum(),
+            problems: state.problems.values().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which data files of a table readers and documents may still need.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use super::delta::DeltaTable;
+use crate::storage::{Location, Object};
+use crate::{Error, Result};
+
+/// The one action of a log entry that matters here.
+#[derive(Deserialize)]
+struct Action {
+    remove: Option<Remove>,
+}
+
+#[derive(Deserialize)]
+struct Remove {
+    path: String,
+}
+
+/// Data files of a table, by what needs them.
+#[derive(Debug, Default)]
+pub(crate) struct Needed {
+    /// Held by the latest version, or by one that a document names.
+    pub(crate) held: HashSet<String>,
+    /// Taken out not long ago: readers may still read the versions that hold them.
+    pub(crate) recent: HashSet<String>,
+}
+
+impl DeltaTable {
+    /// The files that the latest version or one of these `versions` holds, and those that a version held
+    /// which was the latest at `since_us` or later.
+    ///
+    /// # Errors
+    /// `Corrupt` for a log that does not tell: then nothing is known to be unneeded.
+    pub(crate) fn needed_files(&self, since_us: i64, versions: &[u64]) -> Result<Needed> {
+        let latest = self.snapshot()?;
+        let mut held: HashSet<String> = latest.paths()?.into_iter().collect();
+        for &version in versions.iter().filter(|&&one| one != latest.version()) {
+            held.extend(self.snapshot_at(version)?.paths()?);
+        }
+        // What a version held that was the latest then, and the latest version does not, was taken
+        // out since.
+        let recent = self.removed_since(since_us, latest.version())?;
+        Ok(Needed {
+            held,
+            recent: recent.into_iter().collect(),
+        })
+    }
+
+    fn removed_since(&self, since_us: i64, latest: u64) -> Result<Vec<String>> {
+        let log = self.location().join("_delta_log");
+        let mut entries: Vec<(u64, Object)> = log
+            .objects()?
+            .into_iter()
+            .filter_map(|object| Some((version_of(&object.name)?, object)))
+            .collect();
+        entries.sort_by_key(|(version, _)| *version);
+        entries.retain(|(version, _)| *version <= latest);
+        let mut removed = Vec::new();
+        let mut expected = Some(latest);
+        let mut reaches_back = false;
+        for (version, entry) in entries.iter().rev() {
+            if entry.modified_us >= since_us {
+                removed.extend(removals(&log.join(&entry.name))?);
+            }
+            // Entries that came before the moment in question may be cleaned up.
+            if !reaches_back && Some(*version) != expected {
+                break;
+            }
+            reaches_back |= entry.modified_us < since_us || *version == 0;
+            expected = version.checked_sub(1);
+        }
+        if reaches_back {
+            return Ok(removed);
+        }
+        let missing = expected.unwrap_or_default();
+        Err(Error::Corrupt {
+            what: "table log",
+            reason: format!(
+                "version {missing} is missing, so what readers may still need is not known"
+            ),
+            path: log.url(),
+        })
+    }
+}
+
+/// The version that a log entry made; `None` for checkpoints and other files.
+fn version_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| digits.parse().ok()).flatten()
+}
+
+fn removals(entry: &Location) -> Result<Vec<String>> {
+    let bytes = entry.read()?;
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let mut removed = Vec::new();
+    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
+        let action: Action = serde_json::from_slice(line).map_err(|error| Error::Corrupt {
+            what: "table log",
+            reason: error.to_string(),
+            path: entry.url(),
+        })?;
+        removed.extend(action.remove.map(|remove| remove.path));
+    }
+    Ok(removed)
+}

@@ -1,0 +1,152 @@
+//! A damaged file is an error that names it; a reader that is told to skip reads all other rows, and
+//! says how many are missing, to the row.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use emberlens::ErrorKind;
+use emberlens::collect::Silent;
+use emberlens::embedding::FitOn;
+use emberlens::reduce::Pca;
+use emberlens::run::ranking::{Epochs, RankBy};
+use emberlens::run::{At, MetricsTableWriter, Project, Run, RunReader};
+use emberlens::table::{Column, Columns};
+use ndarray::Array2;
+
+const ROWS: i64 = 30;
+
+/// Passes of epochs 0..4, each of two files, and as many scalars.
+fn write(root: &Path) -> Run {
+    let project = Project::open(&root.display().to_string(), "p").unwrap();
+    let run = project.run("r").start().unwrap();
+    for epoch in 0..4 {
+        let mut writer = MetricsTableWriter::new(&run).split("train").epoch(epoch);
+        for half in 0..2 {
+            let ids: Vec<i64> = (half * ROWS..(half + 1) * ROWS).collect();
+            let losses: Vec<f32> = ids.iter().map(|&id| id as f32 + epoch as f32).collect();
+            let vectors =
+                Array2::from_shape_fn((ROWS as usize, 3), |(row, axis)| (row * (axis + 1)) as f32);
+            let columns = Columns::new().with("example_id", ids).with("loss", losses);
+            let columns = columns.with("embedding", Column::embedding(vectors.view()));
+            writer.add_batch(columns).unwrap();
+            writer.flush().unwrap();
+        }
+        writer.finalize().unwrap();
+        run.log(&[("loss", 0.5), ("accuracy", 0.5)], At::epoch(epoch))
+            .unwrap();
+        run.flush().unwrap();
+    }
+    run.complete().unwrap();
+    run
+}
+
+/// Empties a data file, or cuts it off, or deletes it.
+fn damage(reader: &RunReader, url: &str, how: usize) {
+    let file = reader.location().join(url).local_path().unwrap();
+    let bytes = fs::read(&file).unwrap();
+    match how {
+        0 => fs::write(&file, "").unwrap(),
+        1 => fs::write(&file, &bytes[..bytes.len() / 2]).unwrap(),
+        _ => fs::remove_file(&file).unwrap(),
+    }
+}
+
+fn ids(reader: &RunReader, epoch: i64) -> emberlens::Result<Vec<i64>> {
+    reader.metrics("default").epoch(epoch).values("example_id")
+}
+
+#[test]
+fn what_is_left_of_a_pass_is_read_and_the_rest_is_counted() {
+    for how in 0..3 {
+        let root = tempfile::tempdir().unwrap();
+        let run = write(root.path());
+        let reader = run.reader().unwrap();
+        let file = reader.passes("default")[2].files[1].url.clone();
+        damage(&reader, &file, how);
+        let name = file.rsplit('/').next().unwrap();
+        let error = ids(&reader, 2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+        assert_eq!(ids(&reader, 1).unwrap().len(), 60, "others are read");
+        assert_eq!(reader.skipped().missing_rows, 0);
+
+        let reader = reader.skip_corrupt();
+        assert_eq!(ids(&reader, 1).unwrap().len(), 60);
+        assert_eq!(reader.skipped().missing_rows, 0, "nothing is missing there");
+        assert_eq!(ids(&reader, 2).unwrap(), (0..ROWS).collect::<Vec<_>>());
+        let all: Vec<f32> = reader.metrics("default").values("loss").unwrap();
+        assert_eq!(all.len(), 7 * ROWS as usize);
+        let skipped = reader.skipped();
+        // Two calls missed the same rows.
+        assert_eq!(skipped.missing_rows, ROWS as u64);
+        assert_eq!(skipped.problems.len(), 1);
+        assert!(skipped.problems[0].to_string().contains(name));
+    }
+}
+
+#[test]
+fn a_ranking_leaves_out_what_is_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = write(root.path()).reader().unwrap();
+    let last = reader.passes("default")[3].clone();
+    damage(&reader, &last.files[0].url, 1);
+    let by = RankBy::column("loss").epochs(Epochs::At(3));
+    assert_eq!(reader.rank(&by).unwrap_err().kind(), ErrorKind::Corrupt);
+    let reader = reader.skip_corrupt();
+    let ranked = reader.rank(&by).unwrap();
+    assert_eq!(ranked.ranking.samples.len() as i64, ROWS);
+    assert_eq!(reader.skipped().missing_rows as i64, ROWS);
+}
+
+#[test]
+fn scalars_are_counted_by_their_file() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = write(root.path()).reader().unwrap();
+    let folder = reader.location().join("scalars");
+    let names = folder.list_files().unwrap();
+    damage(&reader, &format!("scalars/{}", names[1]), 0);
+    assert_eq!(reader.scalars().unwrap_err().kind(), ErrorKind::Corrupt);
+    let reader = reader.skip_corrupt();
+    assert_eq!(reader.scalars().unwrap().len(), 6);
+    assert_eq!(reader.skipped().missing_rows, 2);
+}
+
+#[test]
+fn coordinates_are_counted_by_their_file() {
+    let root = tempfile::tempdir().unwrap();
+    let run = write(root.path());
+    let pca = Pca::params().dims(1);
+    run.reduce_embeddings("embedding", &pca, FitOn::Latest)
+        .unwrap();
+    let reader = run.reader().unwrap();
+    let folder = "projections/embedding-pca";
+    let names = reader.location().join(folder).list_files().unwrap();
+    damage(&reader, &format!("{folder}/{}", names[0]), 1);
+    let read = |reader: &RunReader| reader.projection("embedding-pca").read();
+    assert_eq!(read(&reader).unwrap_err().kind(), ErrorKind::Corrupt);
+    let reader = reader.skip_corrupt();
+    let left = read(&reader).unwrap().num_rows() as u64;
+    assert_eq!(left + reader.skipped().missing_rows, 8 * ROWS as u64);
+}
+
+#[test]
+fn of_a_compacted_file_each_pass_misses_its_own_rows() {
+    let root = tempfile::tempdir().unwrap();
+    let run = write(root.path());
+    run.reader().unwrap().compact(&Silent).unwrap();
+    let reader = run.reader().unwrap().skip_corrupt();
+    let log = reader.location().join("metrics/default/_delta_log");
+    let entry = log.list_files().unwrap().pop().unwrap();
+    let text = String::from_utf8(log.join(&entry).read().unwrap().to_vec()).unwrap();
+    let added = text.lines().find_map(|line| {
+        let action: serde_json::Value = serde_json::from_str(line).unwrap();
+        Some(action["add"]["path"].as_str()?.to_owned())
+    });
+    damage(&reader, &format!("metrics/default/{}", added.unwrap()), 1);
+    assert_eq!(ids(&reader, 2).unwrap().len(), 0);
+    assert_eq!(reader.skipped().missing_rows as i64, 2 * ROWS);
+    assert_eq!(ids(&reader, 3).unwrap().len(), 0);
+    assert_eq!(reader.skipped().missing_rows as i64, 4 * ROWS);
+}
