@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use delta_kernel_default_engine::DefaultEngineBuilder;
@@ -14,6 +14,7 @@ use url::Url;
 
 use super::Executor;
 use super::address::{bad_address, local};
+use super::confined::Confined;
 use super::durable::{self, DurableLocal, cause, create_folder};
 use crate::{BoxError, Error, Result};
 
@@ -45,7 +46,6 @@ pub struct Location {
 struct Store {
     objects: Arc<dyn ObjectStore>,
     executor: Arc<Executor>,
-    engine: OnceLock<Arc<Engine>>,
     scheme: &'static str,
 }
 
@@ -114,7 +114,6 @@ impl Location {
         let store = Store {
             objects,
             executor: Arc::new(Executor::try_new()?),
-            engine: OnceLock::new(),
             scheme,
         };
         Ok(Self {
@@ -298,17 +297,13 @@ impl Location {
         Url::parse(&text).map_err(|error| bad_address(&text, error))
     }
 
-    /// The Delta kernel's engine over this store, started on first use.
+    /// The Delta kernel's engine for the table in this folder, which reaches nothing else of the store.
     pub(crate) fn engine(&self) -> Arc<Engine> {
-        self.store
-            .engine
-            .get_or_init(|| {
-                let engine = DefaultEngineBuilder::new(self.store.objects.clone())
-                    .with_task_executor(self.store.executor.clone())
-                    .build();
-                Arc::new(engine)
-            })
-            .clone()
+        let own = Confined::new(self.store.objects.clone(), self.path.clone());
+        let engine = DefaultEngineBuilder::new(Arc::new(own))
+            .with_task_executor(self.store.executor.clone())
+            .build();
+        Arc::new(engine)
     }
 
     /// Syncs the object and its folder, where an earlier sync may have failed.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use delta_kernel::Snapshot as KernelSnapshot;
 use delta_kernel::snapshot::SnapshotRef;
 
+use super::damage;
 use super::delta::DeltaTable;
 use super::snapshot::Snapshot;
 use crate::Result;
@@ -66,7 +67,10 @@ impl DeltaTable {
         let Some(seen) = self.still_there()? else {
             return Ok(None);
         };
-        let newer = KernelSnapshot::builder_from(seen).build(self.location().engine().as_ref());
+        let engine = self.location().engine();
+        let newer = damage::guarded(self.location(), || {
+            KernelSnapshot::builder_from(seen).build(engine.as_ref())
+        });
         // A log that cannot be read on is read from its beginning, which says what is wrong.
         newer
             .ok()
