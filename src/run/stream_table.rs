@@ -65,7 +65,7 @@ impl StreamTable {
     /// the run was taken up.
     fn owned(&self, table: DeltaTable) -> Result<DeltaTable> {
         let table = table.owned_by(self.attempt.owner());
-        if self.attempt.number() > 0 {
+        if self.attempt.has_forerunner() {
             table.fence()?;
         }
         Ok(table)

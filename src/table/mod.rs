@@ -34,5 +34,5 @@ pub use snapshot::Snapshot;
 pub use values::{ColumnValue, values};
 
 pub(crate) use append::{DataFile, FileWriter};
-pub(crate) use fence::Owner;
+pub(crate) use fence::{Owner, RankOwner};
 pub(crate) use schema::names as column_names;
