@@ -48,6 +48,8 @@ fn complete(run: &Run, pass_id: &str, stream: &str, split: &str, epoch: Option<i
         files: Vec::new(),
         table: None,
         finished_us: i64::MAX,
+        rank: None,
+        parts: Vec::new(),
     };
     run.complete_pass(&record).unwrap();
 }

@@ -48,8 +48,13 @@ impl Export {
             let epoch = pass
                 .epoch
                 .map_or(String::new(), |epoch| format!(", epoch {epoch}"));
+            let ranks: Vec<String> = pass.missing_ranks.iter().map(u32::to_string).collect();
+            let missing = match ranks.is_empty() {
+                true => String::new(),
+                false => format!(", without ranks {}", ranks.join(", ")),
+            };
             format!(
-                "left out an incomplete pass: {}{epoch} ({})",
+                "left out an incomplete pass: {}{epoch}{missing} ({})",
                 pass.split, pass.pass_id
             )
         });

@@ -17,6 +17,9 @@ mod print;
 mod reduce;
 mod series;
 mod show;
+#[cfg(all(test, unix))]
+#[allow(clippy::expect_used, clippy::unwrap_used)]
+mod strange;
 mod top;
 mod verify;
 

@@ -138,6 +138,7 @@ mod tests {
             step: None,
             value,
             wall_time_us: 0,
+            rank: None,
         }
     }
 

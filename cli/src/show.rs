@@ -2,7 +2,7 @@
 
 use clap::Args;
 use emberlens::Result;
-use emberlens::run::{RunReader, Scalar};
+use emberlens::run::{IncompletePass, RankInfo, RunReader, Scalar, Status};
 use serde_json::{Value, json};
 
 use crate::find::Place;
@@ -28,14 +28,16 @@ impl Show {
             Vec::new()
         });
         notes.extend(not_finite(&scalars));
+        let ranks = reader.ranks()?;
         let mut text = head(&reader);
+        text.push_str(&ranks_of(&ranks));
         text.push_str(&parameters(&reader));
         text.push_str(&passes(&reader));
         text.push_str(&incomplete(&reader));
         text.push_str(&aggregates(&scalars));
         Ok(Report {
             text,
-            json: as_document(&reader, &scalars),
+            json: as_document(&reader, &scalars, &ranks),
             notes,
             failure: None,
         })
@@ -72,6 +74,46 @@ fn head(reader: &RunReader) -> String {
         clean(&status),
         table.render(2)
     )
+}
+
+/// The ranks that write the run, one line for each status.
+fn ranks_of(ranks: &[RankInfo]) -> String {
+    let mut by_status: Vec<(String, Vec<u32>)> = Vec::new();
+    for rank in ranks {
+        let status = told(rank.status.as_ref());
+        match by_status.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, indices)) => indices.push(rank.rank.index),
+            None => by_status.push((status, vec![rank.rank.index])),
+        }
+    }
+    if by_status.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["status", "ranks"]);
+    for (status, indices) in by_status {
+        table.push(vec![status, list(&indices)]);
+    }
+    format!("\n{} ranks\n{}", ranks.len(), table.render(2))
+}
+
+fn told(status: Option<&Status>) -> String {
+    status.map_or_else(|| "never joined".to_owned(), Status::to_string)
+}
+
+/// Numbers as people write them: `0-2, 5`.
+fn list(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(number) => *end = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let texts = ranges.iter().map(|(start, end)| match start == end {
+        true => start.to_string(),
+        false => format!("{start}-{end}"),
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn parameters(reader: &RunReader) -> String {
@@ -117,10 +159,7 @@ fn incomplete(reader: &RunReader) -> String {
     }
     let mut table = Table::new(["stream", "split", ">epoch", "started", "pass", "reason"]);
     for pass in passes {
-        let reason = pass.reason.unwrap_or_else(|| {
-            let active = reader.status().is_active();
-            if active { "under way" } else { "never ended" }.to_owned()
-        });
+        let reason = reason(&pass, reader.status().is_active());
         let started = time(pass.started_us);
         table.push(vec![
             pass.stream,
@@ -135,6 +174,23 @@ fn incomplete(reader: &RunReader) -> String {
         "\nincomplete passes (readers skip their rows)\n{}",
         table.render(2)
     )
+}
+
+/// Why a pass is not complete.
+fn reason(pass: &IncompletePass, is_active: bool) -> String {
+    let told = pass.reason.clone().unwrap_or_else(|| {
+        if is_active {
+            "under way"
+        } else {
+            "never ended"
+        }
+        .to_owned()
+    });
+    match pass.missing_ranks.len() {
+        0 => told,
+        1 => format!("{told}; rank {} is missing", list(&pass.missing_ranks)),
+        _ => format!("{told}; ranks {} are missing", list(&pass.missing_ranks)),
+    }
 }
 
 fn aggregates(scalars: &[Scalar]) -> String {
@@ -188,7 +244,7 @@ fn epoch(value: Option<i64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn as_document(reader: &RunReader, scalars: &[Scalar]) -> Value {
+fn as_document(reader: &RunReader, scalars: &[Scalar], ranks: &[RankInfo]) -> Value {
     let streams: Vec<Value> = reader
         .streams()
         .iter()
@@ -220,6 +276,7 @@ fn as_document(reader: &RunReader, scalars: &[Scalar]) -> Value {
                 "epoch": pass.epoch,
                 "started_us": pass.started_us,
                 "reason": pass.reason,
+                "missing_ranks": pass.missing_ranks,
             })
         })
         .collect();
@@ -244,8 +301,29 @@ fn as_document(reader: &RunReader, scalars: &[Scalar]) -> Value {
         "outputs": outputs
             .map(|output| json!({ "name": output.name, "url": output.url }))
             .collect::<Vec<_>>(),
+        "ranks": ranks
+            .iter()
+            .map(|rank| json!({
+                "rank": rank.rank.index,
+                "status": rank.status.as_ref().map(Status::name),
+                "reason": rank.status.as_ref().and_then(Status::reason),
+                "joined_us": rank.joined_us,
+            }))
+            .collect::<Vec<_>>(),
         "streams": streams,
         "incomplete_passes": incomplete,
         "scalars": scalars.iter().map(as_json).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_short() {
+        assert_eq!(list(&[]), "");
+        assert_eq!(list(&[3]), "3");
+        assert_eq!(list(&[0, 1, 2, 5, 7, 8]), "0-2, 5, 7-8");
+    }
 }

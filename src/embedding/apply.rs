@@ -99,5 +99,5 @@ fn resolve(project: &Location, url: &str) -> Result<Location> {
     if url.contains("://") || url.starts_with('/') {
         return Location::open(url);
     }
-    Ok(project.join(url))
+    project.inside(url)
 }

@@ -148,8 +148,8 @@ impl Reduction<'_> {
     ) -> Result<Vec<ProjectionInfo>> {
         let infos = publish(self.run, finished)?;
         if !self.keep_vectors {
-            let ids = placed.iter().map(|pass| pass.pass_id.clone());
-            let placed: HashSet<String> = ids.collect();
+            let ids = placed.iter().flat_map(PassRecord::stored);
+            let placed: HashSet<String> = ids.map(|(id, _)| id.to_owned()).collect();
             vectors::drop_vectors(self.run, source, &placed)?;
         }
         Ok(infos)

@@ -1,16 +1,19 @@
 //! Starting runs.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use ulid::Ulid;
 
 use super::clock::now_us;
 use super::facts::{self, Document, FORMAT_VERSION, Fact};
 use super::heartbeat::Heartbeat;
+use super::join::{self, Join};
 use super::project::{Project, check_name};
 use super::reader::RunReader;
 use super::run::Run;
 use super::session::Session;
-use super::{InputTable, Status, flatten::flatten};
+use super::{InputTable, Rank, Status, flatten::flatten};
 use crate::storage::{Location, names};
 use crate::table::Table;
 use crate::{Error, Result};
@@ -66,6 +69,10 @@ pub struct RunBuilder {
     facts: Vec<Fact>,
     if_exists: IfExists,
     from_epoch: Option<i64>,
+    rank: Option<(u32, u32)>,
+    launch: Option<String>,
+    attach: Option<String>,
+    rank_wait: Duration,
 }
 
 impl RunBuilder {
@@ -76,6 +83,10 @@ impl RunBuilder {
             facts: Vec::new(),
             if_exists: IfExists::default(),
             from_epoch: None,
+            rank: None,
+            launch: None,
+            attach: None,
+            rank_wait: join::DEFAULT_WAIT,
         }
     }
 
@@ -124,14 +135,119 @@ impl RunBuilder {
         self
     }
 
+    /// Says which of `world` processes of one training this is: all of them write one run.
+    ///
+    /// Rank 0 starts the run as it would alone, and speaks for it: its builder's description, tags,
+    /// parameters, inputs and `if_exists` count, and how it ends is how the run ends. The others join
+    /// the run that rank 0 started under the same name, and wait for it, see
+    /// [`RunBuilder::rank_wait`]; what describes the run is left out of theirs, which say the same.
+    /// Every rank writes its own files. Passes of one stream, split and epoch are one pass to readers,
+    /// which is complete when all ranks have completed theirs. A rank that starts again, after its
+    /// process died, joins the same run, and its new passes replace its own.
+    ///
+    /// ```
+    /// use emberlens::run::{MetricsTableWriter, Project};
+    /// use emberlens::table::Columns;
+    /// let project = Project::open("memory://", "docs")?;
+    /// for rank in 0..2_u32 {
+    ///     let run = project.run("cnn").rank(rank, 2).start()?; // each in a process of its own
+    ///     let mut writer = MetricsTableWriter::new(&run).split("valid").epoch(0);
+    ///     writer.add_batch(Columns::new().with("example_id", vec![i64::from(rank)]))?;
+    ///     writer.finalize()?;
+    /// #   std::mem::forget(run);
+    /// }
+    /// let reader = project.open_run("cnn")?;
+    /// assert_eq!(reader.passes("default").len(), 1);
+    /// assert_eq!(reader.metrics("default").values::<i64>("example_id")?, [0, 1]);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    pub fn rank(mut self, rank: u32, world: u32) -> Self {
+        self.rank = Some((rank, world));
+        self
+    }
+
+    /// A key that the ranks of one launch share and no other launch has, such as the job id of a
+    /// scheduler. With it no rank can take a run of the same name for its own that another launch, or
+    /// an earlier one that died within the last 30 s, has started.
+    pub fn launch(mut self, key: &str) -> Self {
+        self.launch = Some(key.to_owned());
+        self
+    }
+
+    /// Joins the run of this id, which rank 0 told the others, instead of looking for it by its name.
+    /// With rank 0 it takes the place of a rank 0 that died, while the others go on.
+    pub fn attach(mut self, run_id: &str) -> Self {
+        self.attach = Some(run_id.to_owned());
+        self
+    }
+
+    /// How long a rank waits for the run to join, and for whoever had its rank before to be gone
+    /// (default: 60 s; a process that died on another machine is gone after 30 s).
+    pub fn rank_wait(mut self, wait: Duration) -> Self {
+        self.rank_wait = wait;
+        self
+    }
+
     /// Starts the run; its status is `running`.
     ///
     /// # Errors
     /// `Invalid` for an empty name or one with control characters; `AlreadyExists` with
     /// [`IfExists::Raise`], and when [`IfExists::Reuse`] or [`IfExists::Overwrite`] meet a run that
     /// a living process writes; `Storage` when the root is not writable.
+    ///
+    /// With [`RunBuilder::rank`]: `Invalid` for a rank that is not below the world size, a run of
+    /// another world size, and rank 0 that resumes without [`RunBuilder::from_epoch`]; `NotFound` when
+    /// there was no run to join in time; `AlreadyExists` when another process has the rank.
     pub fn start(self) -> Result<Run> {
         check_name("run name", &self.name)?;
+        let rank = self.rank.map(|(index, world)| Rank::new(index, world));
+        let rank = rank.transpose()?;
+        if let Some(rank) = rank.filter(|rank| !rank.leads() || self.attach.is_some()) {
+            return self.join(rank).map(Run::new);
+        }
+        self.check_lead(rank)?;
+        let run = self.start_alone()?;
+        if let Some(rank) = rank {
+            // Only now do the others find it: nothing of theirs can be among what was taken back.
+            run.admit(rank, &self.name, self.launch.as_deref())?;
+        }
+        Ok(run)
+    }
+
+    fn join(&self, rank: Rank) -> Result<Session> {
+        join::join(&Join {
+            project: &self.project,
+            name: &self.name,
+            id: self.attach.as_deref(),
+            launch: self.launch.as_deref(),
+            rank,
+            wait: self.rank_wait,
+        })
+    }
+
+    /// Refuses what makes no sense for one process, or for the one that leads.
+    fn check_lead(&self, rank: Option<Rank>) -> Result<()> {
+        if let (None, Some(id)) = (rank, &self.attach) {
+            return Err(Error::invalid(
+                "attach",
+                id,
+                "only ranks join a run that another process writes",
+                "say which with RunBuilder::rank, or resume the run with Project::resume_run",
+            ));
+        }
+        let resumes = self.if_exists == IfExists::Resume && self.from_epoch.is_none();
+        match rank {
+            Some(rank) if resumes && rank.world > 1 => Err(Error::invalid(
+                "from_epoch",
+                "none",
+                "ranks that join a resumed run must know what of it counts",
+                "say with RunBuilder::from_epoch where the training goes on",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn start_alone(&self) -> Result<Run> {
         self.project.create()?;
         let ids = self.project.run_ids()?;
         let existing = self.project.named(&ids, &self.name)?;
@@ -162,7 +278,8 @@ impl RunBuilder {
             project: self.project.name().to_owned(),
             emberlens_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        Session::create(self.project.clone(), location, created, &self.facts).map(Run::new)
+        let project = self.project.clone();
+        Session::create(project, location, created, self.given_rank(), &self.facts).map(Run::new)
     }
 
     fn free_location(&self, slug: &str) -> Result<Location> {
@@ -211,9 +328,15 @@ impl RunBuilder {
             status: Status::Running.name().to_owned(),
             reason: None,
         };
-        let mut facts = vec![opened, running];
+        let mut facts = vec![running];
         facts.extend(self.facts.iter().cloned());
-        Session::reopen(self.project.clone(), reader, &facts).map(Run::new)
+        let project = self.project.clone();
+        Session::reopen(project, reader, opened, self.given_rank(), &facts).map(Run::new)
+    }
+
+    /// The rank, which `start` has checked.
+    fn given_rank(&self) -> Option<Rank> {
+        self.rank.map(|(index, world)| Rank { index, world })
     }
 
     fn overwrite(&self, old: &[String]) -> Result<Run> {
@@ -239,7 +362,7 @@ impl RunBuilder {
         if !reader.status().is_active() {
             return Ok(reader);
         }
-        let writer = match Heartbeat::read(&location)? {
+        let writer = match Heartbeat::read(&location, 0)? {
             Some(beat) => format!("process {} on {}", beat.pid, beat.host),
             None => "another process".to_owned(),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PassRecord, ProjectionInfo};
+use super::{PassRecord, ProjectionInfo, Rank, claims};
 use crate::storage::{Documents, Location, parse_document};
 use crate::{Error, Result};
 
@@ -61,6 +61,26 @@ pub(crate) enum Fact {
         format_version: String,
         emberlens_version: String,
     },
+    /// A rank of a distributed training began to write, or began again.
+    Joined {
+        rank: Rank,
+        /// The name that rank 0 was asked to start the run under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<String>,
+        /// What the ranks of one launch share.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        launch: Option<String>,
+        /// Tells it from that of another process at the same moment.
+        #[serde(default)]
+        writer: String,
+    },
+    /// How a rank other than rank 0 ended; rank 0 ends the run.
+    RankEnded {
+        rank: u32,
+        status: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Scalars, passes and incomplete passes of this epoch and later ones do not count any more.
     Discarded { from_epoch: i64 },
     /// Flattened parameters; later values replace earlier ones of the same key.
@@ -87,6 +107,8 @@ pub(crate) enum Fact {
         split: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rank: Option<Rank>,
     },
     /// A pass is whole; from now on its rows count.
     PassCompleted(PassRecord),
@@ -99,9 +121,11 @@ pub(crate) enum Fact {
 }
 
 /// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 16] = [
     "created",
     "opened",
+    "joined",
+    "rank_ended",
     "discarded",
     "parameters",
     "description",
@@ -193,9 +217,11 @@ fn parse(number: u64, value: Value, run: &Location) -> Result<Option<Document>> 
     if !KINDS.contains(&kind) {
         return Ok(None);
     }
-    serde_json::from_value(value)
-        .map(Some)
-        .map_err(|error| corrupt(format!("document {number:020}.json: {error}"), run))
+    let damaged = |reason: String| corrupt(format!("document {number:020}.json: {reason}"), run);
+    let document: Document =
+        serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    claims::check(&document.fact).map_err(damaged)?;
+    Ok(Some(document))
 }
 
 /// Refuses a format of a newer major version.
@@ -291,7 +317,7 @@ mod tests {
             stream: "default".into(),
             split: "train".into(),
             epoch: None,
-            rows: u64::MAX,
+            rows: 1 << 48,
             files: vec![],
             table: Some(InputTable {
                 name: "t".into(),
@@ -299,6 +325,8 @@ mod tests {
                 revision: 3,
             }),
             finished_us: 9,
+            rank: Some(Rank::new(2, 4).unwrap()),
+            parts: Vec::new(),
         };
         let document = Document {
             time_us: 9,

@@ -36,11 +36,23 @@ pub(crate) struct Heartbeat {
     /// How often the run had been taken up again when this process did.
     #[serde(default)]
     attempt: u64,
+    /// How often a process had this rank of the run, this one included; 0 without ranks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    joins: u64,
+}
+
+/// Whose heartbeat it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Writer {
+    /// 0 without ranks.
+    pub(crate) rank: u32,
+    pub(crate) attempt: u64,
+    pub(crate) joins: u64,
 }
 
 impl Heartbeat {
     /// The heartbeat of this process, now.
-    pub(crate) fn now(attempt: u64) -> Self {
+    pub(crate) fn now(writer: Writer) -> Self {
         let pid = std::process::id();
         Self {
             pid,
@@ -49,23 +61,27 @@ impl Heartbeat {
             pid_namespace: pid_namespace(),
             process_start: process_start(pid),
             time_us: now_us(),
-            attempt,
+            attempt: writer.attempt,
+            joins: writer.joins,
         }
     }
 
-    /// Writes this process's heartbeat into a run, unless a later attempt beats there.
-    pub(crate) fn write(run: &Location, attempt: u64) -> Result<()> {
-        if Self::read(run)?.is_some_and(|beat| beat.attempt > attempt) {
+    /// Writes this process's heartbeat into a run, unless a later attempt beats there, or a later
+    /// process of its rank.
+    pub(crate) fn write(run: &Location, writer: Writer) -> Result<()> {
+        let own = (writer.attempt, writer.joins);
+        if Self::read(run, writer.rank)?.is_some_and(|beat| (beat.attempt, beat.joins) > own) {
             return Ok(());
         }
-        let json = serde_json::to_vec(&Self::now(attempt))
+        let json = serde_json::to_vec(&Self::now(writer))
             .map_err(|error| Error::storage("write the heartbeat", run.url(), error))?;
-        place(run).replace(json)
+        place(run, writer.rank).replace(json)
     }
 
-    /// The last heartbeat of a run; `None` when there is none or it does not parse.
-    pub(crate) fn read(run: &Location) -> Result<Option<Self>> {
-        let bytes = place(run).read_if_exists()?;
+    /// The last heartbeat of a rank of a run, rank 0 where it has none; `None` when there is none or it
+    /// does not parse.
+    pub(crate) fn read(run: &Location, rank: u32) -> Result<Option<Self>> {
+        let bytes = place(run, rank).read_if_exists()?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -131,8 +147,15 @@ impl Drop for Pulse {
     }
 }
 
-fn place(run: &Location) -> Location {
-    run.join("run/heartbeat.json")
+fn place(run: &Location, rank: u32) -> Location {
+    match rank {
+        0 => run.join("run/heartbeat.json"),
+        _ => run.join(&format!("run/heartbeat-{rank:05}.json")),
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn read_line(path: &str) -> Option<String> {
@@ -168,7 +191,7 @@ mod tests {
 
     #[test]
     fn this_process_lives_until_its_heartbeat_is_old() {
-        let beat = Heartbeat::now(0);
+        let beat = Heartbeat::now(Writer::default());
         assert!(!beat.is_dead(beat.time_us + 29 * SECOND));
         assert!(beat.is_dead(beat.time_us + 31 * SECOND));
         assert!(
@@ -187,7 +210,7 @@ mod tests {
         let beat = Heartbeat {
             pid: child.id(),
             process_start: process_start(child.id()),
-            ..Heartbeat::now(0)
+            ..Heartbeat::now(Writer::default())
         };
         assert!(!beat.is_dead(beat.time_us));
         child.kill().unwrap();
@@ -202,14 +225,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_reused_process_id_is_not_the_process() {
-        let mut beat = Heartbeat::now(0);
+        let mut beat = Heartbeat::now(Writer::default());
         beat.process_start = beat.process_start.map(|start| start.wrapping_add(1));
         assert!(beat.is_dead(beat.time_us));
     }
 
     #[test]
     fn another_machine_is_judged_by_age_alone() {
-        let mut beat = Heartbeat::now(0);
+        let mut beat = Heartbeat::now(Writer::default());
         beat.boot_id = Some("another".into());
         beat.pid = u32::MAX;
         assert!(!beat.is_dead(beat.time_us + 29 * SECOND));

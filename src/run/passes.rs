@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::InputTable;
+use super::parts;
+use super::{InputTable, Rank};
 use crate::table::Discard;
 
 /// The column that joins a row to its example.
@@ -96,12 +97,42 @@ pub struct PassRecord {
     pub table: Option<InputTable>,
     /// When it was complete, microseconds since 1970 UTC.
     pub finished_us: i64,
+    /// The rank whose part of a pass this is; `None` for a whole pass, so for all that readers are
+    /// given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Rank>,
+    /// The parts that make up the pass, one for each rank, where ranks wrote it.
+    #[serde(skip)]
+    pub parts: Vec<PassPart>,
+}
+
+/// What one rank wrote of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassPart {
+    /// The rank.
+    pub rank: u32,
+    /// The id in the column `pass_id` of the table of the stream; readers of ours show that of the
+    /// whole pass.
+    pub pass_id: PassId,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl PassRecord {
+    /// The ids that its rows have in the table, and how many rows have each.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&str, u64)> {
+        let whole = self.parts.is_empty().then_some((&*self.pass_id, self.rows));
+        let parts = self.parts.iter().map(|part| (&*part.pass_id, part.rows));
+        whole.into_iter().chain(parts)
+    }
 }
 
 /// A pass that was begun and has no completion record; readers leave its rows out.
+///
+/// A pass of several ranks is one of these until every rank has completed its part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncompletePass {
-    /// The pass.
+    /// The pass; of a pass of several ranks one of its parts.
     pub pass_id: PassId,
     /// The stream that it wrote to.
     pub stream: String,
@@ -113,16 +144,25 @@ pub struct IncompletePass {
     pub started_us: i64,
     /// Why it was abandoned; `None` while it goes on, and when its process died.
     pub reason: Option<String>,
+    /// The ranks that have not completed their part; empty for a pass without ranks.
+    pub missing_ranks: Vec<u32>,
+}
+
+/// A pass, or a part of one, without a completion record.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenPass {
+    pub(crate) pass: IncompletePass,
+    pub(crate) rank: Option<Rank>,
 }
 
 /// All passes of a run, as its documents tell them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passes {
-    open: Vec<IncompletePass>,
-    /// Those of `open` that the process that writes the run works on.
+    pub(super) open: Vec<OpenPass>,
+    /// Those of `open` that the processes that write the run work on.
     under_way: Vec<PassId>,
-    /// In order of completion.
-    complete: Vec<PassRecord>,
+    /// In order of completion; parts of ranks are records of their own.
+    pub(super) complete: Vec<PassRecord>,
     discarded: Vec<PassRecord>,
     /// Passes that were under way when their epoch was discarded: they never count.
     given_up: HashSet<PassId>,
@@ -131,15 +171,26 @@ pub(crate) struct Passes {
 }
 
 impl Passes {
-    pub(crate) fn start(&mut self, pass: IncompletePass) {
+    pub(crate) fn start(&mut self, pass: IncompletePass, rank: Option<Rank>) {
         self.note_stream(&pass.stream);
         self.under_way.push(pass.pass_id.clone());
-        self.open.push(pass);
+        self.open.push(OpenPass { pass, rank });
     }
 
     /// Another process took the run up: what the one before it began, nobody will finish.
     pub(crate) fn orphan(&mut self) {
         self.under_way.clear();
+    }
+
+    /// Another process took this rank: what the one before it began, nobody will finish.
+    pub(crate) fn orphan_rank(&mut self, rank: u32) {
+        let of_rank: HashSet<&PassId> = self
+            .open
+            .iter()
+            .filter(|open| open.rank.is_some_and(|own| own.index == rank))
+            .map(|open| &open.pass.pass_id)
+            .collect();
+        self.under_way.retain(|id| !of_rank.contains(id));
     }
 
     /// What an earlier attempt collected from this epoch on does not count; the files of its passes
@@ -153,20 +204,21 @@ impl Passes {
         self.discarded.extend::<Vec<_>>(gone);
         let (gone, kept) = std::mem::take(&mut self.open)
             .into_iter()
-            .partition::<Vec<_>, _>(|pass| is_later(pass.epoch));
+            .partition::<Vec<_>, _>(|open| is_later(open.pass.epoch));
         self.open = kept;
         self.given_up
-            .extend(gone.into_iter().map(|pass| pass.pass_id));
-        let open: Vec<_> = self.open.iter().map(|pass| &pass.pass_id).collect();
+            .extend(gone.into_iter().map(|open| open.pass.pass_id));
+        let open: Vec<_> = self.open.iter().map(|open| &open.pass.pass_id).collect();
         self.under_way.retain(|id| open.contains(&id));
     }
 
-    /// All complete passes that count, those too that a later one of their place replaced.
+    /// All complete passes that count, those too that a later one of their place replaced; parts of
+    /// ranks one by one, whether their pass is whole or not.
     pub(crate) fn complete(&self) -> &[PassRecord] {
         &self.complete
     }
 
-    /// The rows of discarded passes, by the folder of the table that they were written to.
+    /// The rows of discarded passes and parts, by the folder of the table that they were written to.
     pub(crate) fn to_discard(&self) -> HashMap<String, Discard> {
         let mut folders: HashMap<String, Discard> = HashMap::new();
         for pass in &self.discarded {
@@ -185,7 +237,7 @@ impl Passes {
         folders
     }
 
-    /// Whether the process that writes the run works on a pass.
+    /// Whether a process that writes the run works on a pass.
     pub(crate) fn any_under_way(&self) -> bool {
         !self.under_way.is_empty()
     }
@@ -193,7 +245,7 @@ impl Passes {
     pub(crate) fn finish(&mut self, record: PassRecord) {
         self.note_stream(&record.stream);
         self.under_way.retain(|id| *id != record.pass_id);
-        self.open.retain(|pass| pass.pass_id != record.pass_id);
+        self.open.retain(|open| open.pass.pass_id != record.pass_id);
         match self.given_up.contains(&record.pass_id) {
             true => self.discarded.push(record),
             false => self.complete.push(record),
@@ -202,8 +254,9 @@ impl Passes {
 
     pub(crate) fn abandon(&mut self, pass_id: &str, reason: String) {
         self.under_way.retain(|id| id != pass_id);
-        if let Some(pass) = self.open.iter_mut().find(|pass| pass.pass_id == pass_id) {
-            pass.reason = Some(reason);
+        let mut open = self.open.iter_mut();
+        if let Some(open) = open.find(|open| open.pass.pass_id == pass_id) {
+            open.pass.reason = Some(reason);
         }
     }
 
@@ -217,43 +270,23 @@ impl Passes {
         &self.streams
     }
 
-    /// A pass that was begun, not abandoned and not completed.
-    pub(crate) fn under_way(&self, pass_id: &str) -> Option<&IncompletePass> {
+    /// Whether a pass was begun, not abandoned and not completed.
+    pub(crate) fn is_under_way(&self, pass_id: &str) -> bool {
         self.open
             .iter()
-            .find(|pass| pass.pass_id == pass_id && pass.reason.is_none())
+            .any(|open| open.pass.pass_id == pass_id && open.pass.reason.is_none())
     }
 
-    /// The complete passes of a stream in order of completion; of those for the same split and
-    /// epoch only the last.
-    pub(crate) fn latest(&self, stream: &str) -> Vec<&PassRecord> {
-        let all: Vec<_> = self
-            .complete
-            .iter()
-            .filter(|pass| pass.stream == stream)
+    /// The whole passes of a stream in order of completion; of those for the same split and epoch
+    /// only the last.
+    pub(crate) fn latest(&self, stream: &str) -> Vec<PassRecord> {
+        let of_stream = self.complete.iter().filter(|pass| pass.stream == stream);
+        let mut latest: Vec<(usize, PassRecord)> = parts::by_place(of_stream)
+            .into_values()
+            .filter_map(|at| at.whole.map(|(position, pass, _)| (position, pass)))
             .collect();
-        let mut seen = HashSet::new();
-        let mut latest: Vec<_> = all
-            .into_iter()
-            .rev()
-            .filter(|pass| seen.insert((&pass.split, pass.epoch)))
-            .collect();
-        latest.reverse();
-        latest
-    }
-
-    /// Passes without a completion record, except those that a later complete pass replaced.
-    pub(crate) fn incomplete(&self) -> Vec<&IncompletePass> {
-        self.open
-            .iter()
-            .filter(|open| {
-                !self.complete.iter().any(|done| {
-                    (&done.stream, &done.split, done.epoch)
-                        == (&open.stream, &open.split, open.epoch)
-                        && done.finished_us >= open.started_us
-                })
-            })
-            .collect()
+        latest.sort_unstable_by_key(|(position, _)| *position);
+        latest.into_iter().map(|(_, pass)| pass).collect()
     }
 }
 
@@ -269,6 +302,7 @@ mod tests {
             epoch: Some(epoch),
             started_us,
             reason: None,
+            missing_ranks: Vec::new(),
         }
     }
 
@@ -282,6 +316,8 @@ mod tests {
             files: Vec::new(),
             table: None,
             finished_us,
+            rank: None,
+            parts: Vec::new(),
         }
     }
 
@@ -289,7 +325,7 @@ mod tests {
     fn the_latest_pass_of_an_epoch_replaces_the_earlier_ones() {
         let mut passes = Passes::default();
         for (id, epoch, time) in [("a", 0, 1), ("b", 1, 2), ("c", 0, 3)] {
-            passes.start(open(id, epoch, time));
+            passes.start(open(id, epoch, time), None);
             passes.finish(done(id, epoch, time));
         }
         let ids: Vec<_> = passes
@@ -303,12 +339,12 @@ mod tests {
     #[test]
     fn a_pass_that_never_ended_is_reported_until_it_is_replaced() {
         let mut passes = Passes::default();
-        passes.start(open("a", 0, 1));
+        passes.start(open("a", 0, 1), None);
         assert_eq!(passes.incomplete().len(), 1);
-        passes.start(open("b", 0, 2));
+        passes.start(open("b", 0, 2), None);
         passes.finish(done("b", 0, 3));
         assert!(passes.incomplete().is_empty());
-        passes.start(open("c", 0, 4));
+        passes.start(open("c", 0, 4), None);
         assert_eq!(passes.incomplete()[0].pass_id, "c");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow_array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
@@ -109,10 +109,9 @@ impl<'a> Metrics<'a> {
             return Err(self.no_stream(&location));
         }
         let files = files_of(&passes);
-        let expected: HashMap<String, u64> = passes
-            .into_iter()
-            .map(|pass| (pass.pass_id, pass.rows))
-            .collect();
+        let stored = passes.iter().flat_map(PassRecord::stored);
+        let expected = stored.map(|(id, rows)| (id.to_owned(), rows)).collect();
+        let shown = shown_ids(&passes);
         let skips = self.reader.skips.clone();
         if !DeltaTable::exists(&location)? {
             return MetricBatches::without_table(expected, location, skips);
@@ -144,6 +143,7 @@ impl<'a> Metrics<'a> {
             source: Some(source),
             schema,
             expected,
+            shown,
             location,
             skips,
         })
@@ -201,13 +201,25 @@ fn files_of(passes: &[PassRecord]) -> Option<HashSet<String>> {
     Some(names)
 }
 
+/// The pass of every part that has another id than its pass.
+fn shown_ids(passes: &[PassRecord]) -> HashMap<String, String> {
+    let renamed = passes.iter().flat_map(|pass| {
+        let ids = pass.parts.iter().map(|part| &part.pass_id);
+        let others = ids.filter(|id| **id != pass.pass_id);
+        others.map(|id| (id.clone(), pass.pass_id.clone()))
+    });
+    renamed.collect()
+}
+
 /// Batches of per-sample metrics; ends with an error when a pass has lost rows.
 pub struct MetricBatches {
     /// `None` after the end or an error.
     source: Option<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>>,
     schema: SchemaRef,
-    /// Rows still to come, by pass.
+    /// Rows still to come, by pass; of a pass of several ranks by part.
     expected: HashMap<String, u64>,
+    /// Under which pass the rows of a part are shown, where it has another id.
+    shown: HashMap<String, String>,
     location: Location,
     skips: Option<Skips>,
 }
@@ -228,6 +240,7 @@ impl MetricBatches {
             source: None,
             schema: Arc::new(Schema::empty()),
             expected,
+            shown: HashMap::new(),
             location,
             skips,
         };
@@ -253,18 +266,39 @@ impl MetricBatches {
         }
         let kept = filter_record_batch(batch, &BooleanArray::from(keep))
             .map_err(|error| Error::storage("filter a batch", self.location.url(), error))?;
-        let columns = self.schema.fields().iter().map(|field| {
-            kept.column_by_name(field.name()).cloned().ok_or_else(|| {
-                self.corrupt(format!(
-                    "the column `{}` is missing from a batch",
-                    field.name()
-                ))
-            })
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let columns = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| -> Result<ArrayRef> {
+                let column = kept.column_by_name(field.name()).cloned().ok_or_else(|| {
+                    self.corrupt(format!(
+                        "the column `{}` is missing from a batch",
+                        field.name()
+                    ))
+                })?;
+                Ok(match field.name().as_str() {
+                    PASS_ID => self.shown_as(column),
+                    _ => column,
+                })
+            });
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map_err(|error| self.corrupt(error.to_string()))
+    }
+
+    /// The ids of parts as that of their pass.
+    fn shown_as(&self, ids: ArrayRef) -> ArrayRef {
+        let texts = ids.as_any().downcast_ref::<StringArray>();
+        let (Some(texts), false) = (texts, self.shown.is_empty()) else {
+            return ids;
+        };
+        let renamed: StringArray = texts
+            .iter()
+            .map(|id| id.map(|id| self.shown.get(id).map_or(id, String::as_str)))
+            .collect();
+        Arc::new(renamed)
     }
 
     fn check_complete(&self) -> Result<()> {

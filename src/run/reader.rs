@@ -209,20 +209,46 @@ impl RunReader {
     pub fn input_table(&self, input: &InputTable) -> Result<Table> {
         let is_relative = !input.url.contains("://") && !input.url.starts_with('/');
         let table = if is_relative {
-            Table::open(self.project.join(&input.url))?
+            Table::open(self.project.inside(&input.url)?)?
         } else {
             Table::open_url(&input.url)?
         };
         table.at_revision(input.revision)
     }
 
-    /// All scalars that were flushed, in the order they were logged.
+    /// All scalars that were flushed, in the order they were logged; where several ranks write the
+    /// run, those of rank 0.
     ///
     /// # Errors
     /// `Storage` or `Corrupt` when their table cannot be read.
     pub fn scalars(&self) -> Result<Vec<Scalar>> {
+        self.scalars_of_rank(0)
+    }
+
+    /// The scalars that one rank logged, in the order it logged them. A run of one process has those
+    /// of rank 0 alone.
+    ///
+    /// ```
+    /// use emberlens::run::{At, Project};
+    /// let project = Project::open("memory://", "docs")?;
+    /// let runs = [project.run("cnn").rank(0, 2).start()?, project.run("cnn").rank(1, 2).start()?];
+    /// for (run, loss) in runs.iter().zip([0.41, 0.43]) {
+    ///     run.log(&[("loss", loss)], At::epoch(0))?;
+    ///     run.flush()?;
+    /// }
+    /// let reader = runs[0].reader()?;
+    /// assert_eq!(reader.scalars()?[0].value, 0.41);
+    /// assert_eq!(reader.scalars_of_rank(1)?[0].value, 0.43);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`RunReader::scalars`].
+    pub fn scalars_of_rank(&self, rank: u32) -> Result<Vec<Scalar>> {
         let pass_over = self.skips.as_ref().map(Skips::of_files);
-        scalars::read(&self.location, pass_over)
+        let mut scalars = scalars::read(&self.location, pass_over)?;
+        scalars.retain(|scalar| scalar.rank.unwrap_or(0) == rank);
+        Ok(scalars)
     }
 
     /// The streams in the order of their first pass.
@@ -231,35 +257,23 @@ impl RunReader {
     }
 
     /// The complete passes of a stream, in order of completion; where a split and epoch have
-    /// several, the last.
+    /// several, the last. A pass that several ranks wrote is one pass, complete when all of them
+    /// have completed their part.
     pub fn passes(&self, stream: &str) -> Vec<PassRecord> {
-        self.state
-            .passes
-            .latest(stream)
-            .into_iter()
-            .cloned()
-            .collect()
+        self.state.passes.latest(stream)
     }
 
     /// The pass of a stream and split that was completed last.
     pub fn latest_pass(&self, stream: &str, split: &str) -> Option<PassRecord> {
         let passes = self.state.passes.latest(stream);
-        passes
-            .into_iter()
-            .rev()
-            .find(|pass| pass.split == split)
-            .cloned()
+        passes.into_iter().rev().find(|pass| pass.split == split)
     }
 
     /// Passes that were begun and never completed or replaced; no reader sees their rows. While
-    /// the run goes on, the pass under way is among them.
+    /// the run goes on, the pass under way is among them. A pass of several ranks is here once, with
+    /// the ranks whose part is missing.
     pub fn incomplete_passes(&self) -> Vec<IncompletePass> {
-        self.state
-            .passes
-            .incomplete()
-            .into_iter()
-            .cloned()
-            .collect()
+        self.state.passes.incomplete()
     }
 
     /// The per-sample metrics of a stream.
@@ -294,7 +308,7 @@ impl RunReader {
 /// Whether a run that says it is active has no living writer.
 fn is_abandoned(state: &RunState, run: &Location) -> Result<bool> {
     let now = now_us();
-    Ok(match Heartbeat::read(run)? {
+    Ok(match Heartbeat::read(run, 0)? {
         Some(beat) => beat.is_dead(now),
         // Killed, or being created, between the first document and the first heartbeat.
         None => heartbeat::is_stale(state.updated_us, now),

@@ -12,7 +12,7 @@ use super::flatten::flatten;
 use super::session::Session;
 use super::stream_table::StreamTable;
 use super::{
-    At, InputTable, Output, PassId, PassRecord, Project, ProjectionInfo, RunReader, Status,
+    At, InputTable, Output, PassId, PassRecord, Project, ProjectionInfo, Rank, RunReader, Status,
 };
 use crate::storage::{Location, names};
 use crate::table::Table;
@@ -70,6 +70,12 @@ impl Run {
     /// The display name.
     pub fn name(&self) -> String {
         self.session.state().name.clone()
+    }
+
+    /// Which of the processes that write the run together this one is; `None` for a run of one
+    /// process.
+    pub fn rank(&self) -> Option<Rank> {
+        self.session.rank()
     }
 
     /// The run's address.
@@ -204,7 +210,8 @@ impl Run {
         self.session.state().recorded_status.clone()
     }
 
-    /// Says what the run is doing.
+    /// Says what the run is doing. Where several ranks write it, rank 0 speaks for the run, and the
+    /// others only say how they ended.
     ///
     /// # Errors
     /// `Invalid` for [`Status::Crashed`], which only readers derive.
@@ -235,7 +242,7 @@ impl Run {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another process took the run over.
+    /// [`Error::Fenced`] when another process took the run over; `Invalid` on a rank other than rank 0.
     pub fn discard_from(&self, epoch: i64) -> Result<()> {
         self.session.discard_from(epoch)
     }
@@ -250,7 +257,7 @@ impl Run {
         self.session.await_epoch();
     }
 
-    /// Flushes, then ends the run well.
+    /// Flushes, then ends the run well; on a rank other than rank 0, ends that rank.
     ///
     /// # Errors
     /// When the flush fails the run goes on.
@@ -259,13 +266,13 @@ impl Run {
         self.set_status(Status::Completed)
     }
 
-    /// Ends the run as failed, then flushes.
+    /// Ends the run, or the rank, as failed, then flushes.
     pub fn fail(&self, reason: &str) -> Result<()> {
         self.set_status(Status::Failed(reason.to_owned()))?;
         self.flush()
     }
 
-    /// Ends the run as interrupted, then flushes.
+    /// Ends the run, or the rank, as interrupted, then flushes.
     pub fn interrupt(&self, reason: &str) -> Result<()> {
         self.set_status(Status::Interrupted(reason.to_owned()))?;
         self.flush()
@@ -283,17 +290,22 @@ impl Run {
             stream: stream.to_owned(),
             split: split.to_owned(),
             epoch,
+            rank: self.rank(),
         })?;
         Ok(pass_id)
     }
 
-    /// Makes a pass visible to readers; its rows must be on the disk.
+    /// Makes a pass visible to readers; its rows must be on the disk. Where several ranks write the
+    /// run, readers see it when all of them have completed theirs of the same split and epoch.
     ///
     /// # Errors
     /// `Invalid` for a pass that is not under way.
     pub fn complete_pass(&self, record: &PassRecord) -> Result<()> {
         self.session.check_under_way(&record.pass_id)?;
-        self.session.record(Fact::PassCompleted(record.clone()))
+        self.session.record(Fact::PassCompleted(PassRecord {
+            rank: self.rank(),
+            ..record.clone()
+        }))
     }
 
     /// Gives a pass up; readers leave its rows out and show the reason.
@@ -340,6 +352,11 @@ impl Run {
             self.session.location.clone(),
             self.session.project.location().clone(),
         )
+    }
+
+    /// Opens the run to the other ranks.
+    pub(super) fn admit(&self, rank: Rank, asked: &str, launch: Option<&str>) -> Result<()> {
+        self.session.admit(rank, asked, launch)
     }
 
     pub(crate) fn downgrade(&self) -> WeakRun {

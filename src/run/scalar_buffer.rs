@@ -28,6 +28,8 @@ const MAX_CONFLICTS: u32 = 50;
 #[derive(Debug)]
 pub(crate) struct ScalarBuffer {
     run: Location,
+    /// Which of the processes that write the run this one is.
+    rank: Option<u32>,
     /// Locked for a moment only, so that `log` does not wait for the disk.
     waiting: Mutex<Waiting>,
     /// Locked while writing; always before `waiting`.
@@ -59,9 +61,11 @@ struct Sink {
 impl ScalarBuffer {
     /// A buffer for a run; `is_new` when the run cannot have scalars yet.
     pub(crate) fn new(run: Location, is_new: bool, attempt: Attempt) -> Self {
+        let rank = attempt.rank().map(|rank| rank.index);
         let table = StreamTable::at(scalars::location(&run), attempt);
         Self {
             run,
+            rank,
             waiting: Mutex::new(Waiting {
                 rows: Vec::new(),
                 since: None,
@@ -92,11 +96,11 @@ impl ScalarBuffer {
         }
         let mut waiting = self.waiting();
         if waiting.next_step.is_none() && matches!(at, At::Axis | At::Step(_)) {
-            let mut steps = read_steps(&self.run)?;
+            let mut steps = read_steps(&self.run, self.rank)?;
             waiting.rows.iter().for_each(|row| count(&mut steps, row));
             waiting.next_step = Some(steps);
         }
-        waiting.push(split, values, at);
+        waiting.push(split, values, at, self.rank);
         Ok(())
     }
 
@@ -189,7 +193,7 @@ impl ScalarBuffer {
 }
 
 impl Waiting {
-    fn push<N: AsRef<str>>(&mut self, split: &str, values: &[(N, f64)], at: At) {
+    fn push<N: AsRef<str>>(&mut self, split: &str, values: &[(N, f64)], at: At, rank: Option<u32>) {
         let wall_time_us = now_us();
         self.since.get_or_insert_with(Instant::now);
         for (name, value) in values {
@@ -215,6 +219,7 @@ impl Waiting {
                 step,
                 value: *value,
                 wall_time_us,
+                rank,
             };
             if let Some(steps) = &mut self.next_step {
                 count(steps, &scalar);
@@ -238,7 +243,7 @@ impl Sink {
         let Some(batch) = &self.unsure else {
             return Ok(());
         };
-        let table = self.table.open_or_create(&scalars::schema())?;
+        let table = self.table.open_or_create(&batch.schema())?;
         table.append(&self.writer_id, self.sequence, std::slice::from_ref(batch))?;
         self.sequence += 1;
         self.unsure = None;
@@ -246,10 +251,12 @@ impl Sink {
     }
 }
 
-fn read_steps(run: &Location) -> Result<HashMap<String, HashMap<String, i64>>> {
+/// The next step of each series of that rank.
+fn read_steps(run: &Location, rank: Option<u32>) -> Result<HashMap<String, HashMap<String, i64>>> {
     let mut steps = HashMap::new();
     scalars::read(run, None)?
         .iter()
+        .filter(|scalar| scalar.rank.unwrap_or(0) == rank.unwrap_or(0))
         .for_each(|scalar| count(&mut steps, scalar));
     Ok(steps)
 }
@@ -285,7 +292,7 @@ mod tests {
     fn the_first_values_are_written_at_once_and_those_soon_after_wait() {
         let run = Location::open("memory://").unwrap().join("r");
         let documents = facts::documents(&run);
-        let attempt = Attempt::new(run.clone(), 0, documents);
+        let attempt = Attempt::new(run.clone(), 0, documents, None);
         let buffer = ScalarBuffer::new(run.clone(), true, attempt);
         let log = |epoch| buffer.log("", &[("loss", 1.0)], At::epoch(epoch)).unwrap();
         let on_disk = || scalars::read(&run, None).unwrap().len();

@@ -11,6 +11,9 @@ use crate::storage::Location;
 use crate::table::{DeltaTable, PassOver, Snapshot, values};
 use crate::{Error, Result};
 
+/// The column that tells which rank logged a value.
+const RANK: &str = "rank";
+
 /// Where on its axis a scalar lies.
 ///
 /// ```
@@ -76,6 +79,8 @@ pub struct Scalar {
     pub value: f64,
     /// When it was logged, microseconds since 1970 UTC.
     pub wall_time_us: i64,
+    /// The rank that logged it, where several write the run.
+    pub rank: Option<u32>,
 }
 
 /// The folder of a run's scalars.
@@ -83,7 +88,7 @@ pub(crate) fn location(run: &Location) -> Location {
     run.join("scalars")
 }
 
-pub(crate) fn schema() -> SchemaRef {
+fn schema() -> SchemaRef {
     let integer = |name: &str| Field::new(name, DataType::Int64, true);
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
@@ -98,6 +103,17 @@ pub(crate) fn schema() -> SchemaRef {
     ]))
 }
 
+/// The columns, and `rank` where one of the values has one.
+fn schema_for(scalars: &[Scalar]) -> SchemaRef {
+    let schema = schema();
+    if scalars.iter().all(|scalar| scalar.rank.is_none()) {
+        return schema;
+    }
+    let rank = Arc::new(Field::new(RANK, DataType::Int64, true));
+    let fields = schema.fields().iter().cloned().chain([rank]);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
     let text = |of: fn(&Scalar) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(scalars.iter().map(of)))
@@ -108,7 +124,8 @@ pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
     let times = TimestampMicrosecondArray::from_iter_values(
         scalars.iter().map(|scalar| scalar.wall_time_us),
     );
-    let columns: Vec<ArrayRef> = vec![
+    let schema = schema_for(scalars);
+    let mut columns: Vec<ArrayRef> = vec![
         text(|scalar| &scalar.name),
         text(|scalar| &scalar.split),
         integer(|scalar| scalar.epoch),
@@ -119,7 +136,10 @@ pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
         )),
         Arc::new(times.with_timezone("UTC")),
     ];
-    RecordBatch::try_new(schema(), columns)
+    if schema.field_with_name(RANK).is_ok() {
+        columns.push(integer(|scalar| scalar.rank.map(i64::from)));
+    }
+    RecordBatch::try_new(schema, columns)
         .map_err(|error| Error::storage("encode scalars", "scalars", error))
 }
 
@@ -141,6 +161,11 @@ pub(crate) fn of(snapshot: &Snapshot, pass_over: Option<PassOver>) -> Result<Vec
     Ok(scalars)
 }
 
+/// A rank as a table tells it; one that no training has belongs to nobody.
+fn rank_of(told: Option<i64>) -> Option<u32> {
+    told.map(|rank| u32::try_from(rank).unwrap_or(u32::MAX))
+}
+
 fn decode(batch: &RecordBatch, into: &mut Vec<Scalar>) -> Result<()> {
     let names = values::<String>(batch, "name")?;
     let splits = values::<Option<String>>(batch, "split")?;
@@ -149,6 +174,10 @@ fn decode(batch: &RecordBatch, into: &mut Vec<Scalar>) -> Result<()> {
     let steps = values::<Option<i64>>(batch, "step")?;
     let numbers = values::<f64>(batch, "value")?;
     let times = values::<i64>(batch, "wall_time")?;
+    let ranks = match batch.column_by_name(RANK) {
+        Some(_) => values::<Option<i64>>(batch, RANK)?,
+        None => Vec::new(),
+    };
     let rows = names.into_iter().zip(splits).zip(numbers).enumerate();
     into.extend(rows.map(|(row, ((name, split), value))| Scalar {
         name,
@@ -158,6 +187,7 @@ fn decode(batch: &RecordBatch, into: &mut Vec<Scalar>) -> Result<()> {
         step: steps.get(row).copied().flatten(),
         value,
         wall_time_us: times.get(row).copied().unwrap_or_default(),
+        rank: rank_of(ranks.get(row).copied().flatten()),
     }));
     Ok(())
 }

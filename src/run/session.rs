@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::attempt::Attempt;
+use ulid::Ulid;
+
+use super::attempt::{Attempt, Claim};
 use super::clock::now_us;
 use super::facts::{self, Document, Fact};
-use super::heartbeat::{Heartbeat, Pulse};
+use super::heartbeat::{Heartbeat, Pulse, Writer};
 use super::passes::PASS_ID;
 use super::scalar_buffer::ScalarBuffer;
 use super::state::RunState;
 use super::stream_table::StreamTable;
-use super::{Project, RunReader, Status};
+use super::{Project, Rank, RunReader, Status};
 use crate::storage::{Documents, Location};
 use crate::{Error, Result};
 
@@ -24,6 +26,7 @@ pub(crate) struct Session {
     pub(crate) id: String,
     documents: Documents,
     attempt: Attempt,
+    writer: Writer,
     state: Mutex<RunState>,
     /// By folder.
     streams: Mutex<HashMap<String, StreamTable>>,
@@ -32,6 +35,8 @@ pub(crate) struct Session {
     awaits_epoch: AtomicBool,
     /// Told to the heartbeat thread, which has nothing to say for a run that ended.
     is_active: Arc<AtomicBool>,
+    /// The document that opens the run to this writer is written.
+    is_ours: AtomicBool,
     /// Ends its thread when dropped.
     _pulse: Pulse,
 }
@@ -39,13 +44,13 @@ pub(crate) struct Session {
 /// What the heartbeat thread does; it holds no handle, so that dropping the last one ends the run.
 fn beat(
     location: Location,
-    attempt: u64,
+    writer: Writer,
     scalars: Arc<ScalarBuffer>,
     is_active: Arc<AtomicBool>,
 ) -> impl Fn() + Send + 'static {
     move || {
         if is_active.load(Ordering::Relaxed)
-            && let Err(error) = Heartbeat::write(&location, attempt)
+            && let Err(error) = Heartbeat::write(&location, writer)
         {
             tracing::warn!("renewing the heartbeat: {}", error.chain());
         }
@@ -59,6 +64,7 @@ impl Session {
         project: Project,
         location: Location,
         created: Fact,
+        rank: Option<Rank>,
         facts: &[Fact],
     ) -> Result<Self> {
         let document = Document {
@@ -76,24 +82,59 @@ impl Session {
         }
         let mut state = RunState::empty();
         state.apply(document);
-        let attempt = Attempt::new(location.clone(), 0, documents.clone());
-        Self::open(project, location, documents, attempt, state, facts)
+        let claim = rank.map(|rank| claim(&state, rank));
+        let attempt = Attempt::new(location.clone(), 0, documents.clone(), claim);
+        Self::open(project, location, documents, attempt, state, None, facts)
     }
 
-    /// Goes on with a run, as its next attempt; the first of the facts says so. Writers of earlier
-    /// attempts, should there be any, are fenced when this returns.
-    pub(crate) fn reopen(project: Project, reader: RunReader, facts: &[Fact]) -> Result<Self> {
+    /// Goes on with a run, as its next attempt, which `opened` says. Writers of earlier attempts,
+    /// should there be any, are fenced when this returns.
+    pub(crate) fn reopen(
+        project: Project,
+        reader: RunReader,
+        opened: Fact,
+        rank: Option<Rank>,
+        facts: &[Fact],
+    ) -> Result<Self> {
+        let (location, mut state) = reader.into_state();
+        let documents = Documents::after(location.join("run"), state.documents);
+        let number = state.attempt + 1;
+        state.crew.begin_attempt();
+        let claim = rank.map(|rank| claim(&state, rank));
+        let attempt = Attempt::new(location.clone(), number, documents.clone(), claim);
+        let opening = Some(opened);
+        let session = Self::open(project, location, documents, attempt, state, opening, facts)?;
+        session.close_to_others()?;
+        Ok(session)
+    }
+
+    /// Goes on with a run within its attempt, as one of the ranks that write it.
+    ///
+    /// # Errors
+    /// `Fenced` when the run was taken up since it was read, or the rank.
+    pub(crate) fn join(project: Project, reader: RunReader, rank: Rank) -> Result<Self> {
         let (location, state) = reader.into_state();
         let documents = Documents::after(location.join("run"), state.documents);
-        let attempt = Attempt::new(location.clone(), state.attempt + 1, documents.clone());
-        let session = Self::open(project, location, documents, attempt, state, facts)?;
-        for stream in session.location.join("metrics").list_folders()? {
-            let place = session.location.join("metrics").join(&stream);
-            // Opening it is what closes it to others.
-            session.stream_table(place).open()?;
+        let claim = claim(&state, rank);
+        let number = state.attempt;
+        // Rank 0 that comes back leaves the door open to those that still look for it.
+        let launch = state.crew.launch().filter(|_| rank.leads());
+        let (asked, key) = launch.map_or((None, None), |launch| {
+            (launch.asked.as_deref(), launch.key.as_deref())
+        });
+        let joined = joined(rank, asked, key);
+        let attempt = Attempt::new(location.clone(), number, documents.clone(), Some(claim));
+        let opening = Some(joined);
+        let session = Self::open(project, location, documents, attempt, state, opening, &[])?;
+        if claim.is_again {
+            session.close_to_others()?;
         }
-        session.scalars.table()?;
         Ok(session)
+    }
+
+    /// Opens the run to the other ranks.
+    pub(crate) fn admit(&self, rank: Rank, asked: &str, launch: Option<&str>) -> Result<()> {
+        self.record(joined(rank, Some(asked), launch))
     }
 
     fn open(
@@ -102,35 +143,63 @@ impl Session {
         documents: Documents,
         attempt: Attempt,
         state: RunState,
+        opening: Option<Fact>,
         facts: &[Fact],
     ) -> Result<Self> {
         let number = attempt.number();
-        let scalars = ScalarBuffer::new(location.clone(), number == 0, attempt.clone());
+        let writer = Writer {
+            rank: attempt.rank().map_or(0, |rank| rank.index),
+            attempt: number,
+            joins: attempt.claim().map_or(0, |claim| claim.joins),
+        };
+        let is_new = opening.is_none();
+        let scalars = ScalarBuffer::new(location.clone(), is_new, attempt.clone());
         let scalars = Arc::new(scalars);
         let is_active = Arc::new(AtomicBool::new(true));
-        let beat = beat(location.clone(), number, scalars.clone(), is_active.clone());
+        let beat = beat(location.clone(), writer, scalars.clone(), is_active.clone());
         let pulse = Pulse::start(beat)?;
         let session = Self {
             project,
             id: location.name(),
             documents,
             attempt,
+            writer,
             location,
             state: Mutex::new(state),
             streams: Mutex::default(),
             scalars,
             awaits_epoch: AtomicBool::new(false),
             is_active,
+            is_ours: AtomicBool::new(false),
             _pulse: pulse,
         };
         // The document that opens the run comes before the heartbeat: whoever fails to write it must
         // not silence the heartbeat of the process that goes on.
-        let opening = facts.iter().take(usize::from(number > 0));
-        let rest = facts.iter().skip(opening.len());
-        opening.cloned().try_for_each(|fact| session.record(fact))?;
-        Heartbeat::write(&session.location, number)?;
-        rest.cloned().try_for_each(|fact| session.record(fact))?;
+        opening
+            .into_iter()
+            .try_for_each(|fact| session.record(fact))?;
+        session.is_ours.store(true, Ordering::Relaxed);
+        Heartbeat::write(&session.location, writer)?;
+        facts
+            .iter()
+            .cloned()
+            .try_for_each(|fact| session.record(fact))?;
         Ok(session)
+    }
+
+    /// Closes the tables that are there to whoever wrote before.
+    fn close_to_others(&self) -> Result<()> {
+        for stream in self.location.join("metrics").list_folders()? {
+            let place = self.location.join("metrics").join(&stream);
+            // Opening it is what closes it to others.
+            self.stream_table(place).open()?;
+        }
+        self.scalars.table().map(drop)
+    }
+
+    /// The rank of this writer, where several write the run.
+    pub(crate) fn rank(&self) -> Option<Rank> {
+        self.attempt.rank()
     }
 
     /// The table of the stream in that folder.
@@ -169,11 +238,22 @@ impl Session {
 
     /// Takes back what earlier attempts wrote about this epoch and later ones.
     pub(crate) fn discard_from(&self, from_epoch: i64) -> Result<()> {
+        if let Some(rank) = self.rank()
+            && !rank.leads()
+        {
+            return Err(Error::invalid(
+                "from_epoch",
+                from_epoch,
+                format!("{rank} would take back what the others write"),
+                "let rank 0 resume the run with RunBuilder::from_epoch, before the others join",
+            ));
+        }
         // From this document on readers leave it out; then its rows go.
         self.record(Fact::Discarded { from_epoch })?;
         let discards = self.state().passes.to_discard();
         for (folder, discard) in discards {
-            if let Some(table) = self.stream_table(self.location.join(&folder)).open()? {
+            let place = self.location.inside(&folder)?;
+            if let Some(table) = self.stream_table(place).open()? {
                 table.discard(PASS_ID, &discard)?;
             }
         }
@@ -192,9 +272,14 @@ impl Session {
             ));
         }
         let is_active = status.is_active();
+        if let Some(rank) = self.rank()
+            && !rank.leads()
+        {
+            return self.end_rank(rank, &status);
+        }
         if is_active && !self.is_active.swap(true, Ordering::Relaxed) {
             // Nobody may see an active run with the old heartbeat of one that ended.
-            Heartbeat::write(&self.location, self.attempt.number())?;
+            Heartbeat::write(&self.location, self.writer)?;
         }
         if self.state().recorded_status != status {
             self.record(Fact::Status {
@@ -206,8 +291,31 @@ impl Session {
         Ok(())
     }
 
+    /// Says how a rank ended that does not speak for the run; what it does meanwhile shows in its
+    /// passes.
+    fn end_rank(&self, rank: Rank, status: &Status) -> Result<()> {
+        if status.is_active() || !self.is_active.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.record(Fact::RankEnded {
+            rank: rank.index,
+            status: status.name().to_owned(),
+            reason: status.reason().map(str::to_owned),
+        })?;
+        self.is_active.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether this writer has still to say how it ended.
+    fn is_unended(&self) -> bool {
+        match self.rank() {
+            Some(rank) if !rank.leads() => self.is_active.load(Ordering::Relaxed),
+            _ => self.state().recorded_status.is_active(),
+        }
+    }
+
     pub(crate) fn check_under_way(&self, pass_id: &str) -> Result<()> {
-        if self.state().passes.under_way(pass_id).is_some() {
+        if self.state().passes.is_under_way(pass_id) {
             return Ok(());
         }
         Err(Error::invalid(
@@ -224,7 +332,7 @@ impl Session {
 
     /// The status of a run whose last handle goes; `None` when somebody ended it.
     fn last_status(&self, flushed: &Result<()>) -> Option<Status> {
-        if !self.state().recorded_status.is_active() {
+        if !self.is_unended() {
             return None;
         }
         Some(match flushed {
@@ -239,6 +347,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if !self.is_ours.load(Ordering::Relaxed) {
+            // Another process has the run, or the rank: it says how that ends.
+            return;
+        }
         let flushed = self.scalars.flush();
         if let Err(error) = &flushed {
             tracing::error!("run `{}` lost its last scalars: {}", self.id, error.chain());
@@ -248,5 +360,23 @@ impl Drop for Session {
         {
             tracing::error!("run `{}` could not be ended: {}", self.id, error.chain());
         }
+    }
+}
+
+/// The place of a rank that joins a run of that state.
+fn claim(state: &RunState, rank: Rank) -> Claim {
+    Claim {
+        rank,
+        joins: state.crew.joins(rank.index) + 1,
+        is_again: state.crew.has(rank.index),
+    }
+}
+
+fn joined(rank: Rank, asked: Option<&str>, launch: Option<&str>) -> Fact {
+    Fact::Joined {
+        rank,
+        asked: asked.map(str::to_owned),
+        launch: launch.map(str::to_owned),
+        writer: Ulid::new().to_string().to_ascii_lowercase(),
     }
 }

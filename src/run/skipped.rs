@@ -106,7 +106,10 @@ impl RunReader {
         };
         let state = skips.state();
         Skipped {
-            missing_rows: state.missing.values().sum(),
+            missing_rows: state
+                .missing
+                .values()
+                .fold(0, |sum, rows| rows.saturating_add(sum)),
             problems: state.problems.values().cloned().collect(),
         }
     }

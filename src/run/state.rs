@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::crew::Crew;
 use super::facts::{self, Document, Fact};
 use super::passes::{IncompletePass, Passes};
 use super::{InputTable, Output, ProjectionInfo, Status};
@@ -30,6 +31,8 @@ pub(crate) struct RunState {
     pub(crate) passes: Passes,
     pub(crate) projections: Vec<ProjectionInfo>,
     pub(crate) superseded_by: Option<String>,
+    /// The ranks of the current attempt.
+    pub(crate) crew: Crew,
     /// How often the run was taken up again: a writer of an earlier attempt is fenced.
     pub(crate) attempt: u64,
     /// How many documents there were.
@@ -68,6 +71,7 @@ impl RunState {
             passes: Passes::default(),
             projections: Vec::new(),
             superseded_by: None,
+            crew: Crew::default(),
             attempt: 0,
             documents: 0,
         }
@@ -104,6 +108,25 @@ impl RunState {
                 self.emberlens_version = emberlens_version;
                 self.attempt += 1;
                 self.passes.orphan();
+                self.crew.begin_attempt();
+            }
+            Fact::Joined {
+                rank,
+                asked,
+                launch,
+                ..
+            } => {
+                self.passes.orphan_rank(rank.index);
+                self.crew.join(rank, asked, launch, document.time_us);
+            }
+            Fact::RankEnded {
+                rank,
+                status,
+                reason,
+            } => {
+                if let Some(status) = Status::from_parts(&status, reason) {
+                    self.crew.end(rank, status);
+                }
             }
             Fact::Discarded { from_epoch } => self.passes.discard_from(from_epoch),
             Fact::Parameters { values } => self.parameters.extend(values),
@@ -124,15 +147,18 @@ impl RunState {
                 stream,
                 split,
                 epoch,
+                rank,
             } => {
-                self.passes.start(IncompletePass {
+                let pass = IncompletePass {
                     pass_id,
                     stream,
                     split,
                     epoch,
                     started_us: document.time_us,
                     reason: None,
-                });
+                    missing_ranks: Vec::new(),
+                };
+                self.passes.start(pass, rank);
             }
             Fact::PassCompleted(record) => self.passes.finish(record),
             Fact::PassAbandoned { pass_id, reason } => self.passes.abandon(&pass_id, reason),
@@ -195,6 +221,7 @@ mod tests {
             stream: "default".into(),
             split: "train".into(),
             epoch: None,
+            rank: None,
         };
         let abandon = Fact::PassAbandoned {
             pass_id: "a".into(),
@@ -221,6 +248,7 @@ mod tests {
             stream: "default".into(),
             split: "train".into(),
             epoch,
+            rank: None,
         };
         let end = |pass_id: &str, epoch| {
             Fact::PassCompleted(crate::run::PassRecord {
@@ -232,6 +260,8 @@ mod tests {
                 files: Vec::new(),
                 table: None,
                 finished_us: 0,
+                rank: None,
+                parts: Vec::new(),
             })
         };
         let both = |id, epoch| [begin(id, epoch), end(id, epoch)];
@@ -247,8 +277,8 @@ mod tests {
         let ids: Vec<_> = state
             .passes
             .latest("default")
-            .iter()
-            .map(|pass| &*pass.pass_id)
+            .into_iter()
+            .map(|pass| pass.pass_id)
             .collect();
         assert_eq!(ids, ["none", "zero", "again"]);
         assert!(state.passes.incomplete().is_empty());

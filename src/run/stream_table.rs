@@ -66,7 +66,7 @@ impl StreamTable {
     /// the run was taken up.
     fn owned(&self, table: DeltaTable) -> Result<DeltaTable> {
         let table = table.owned_by(self.attempt.owner());
-        if self.attempt.number() > 0 {
+        if self.attempt.has_forerunner() {
             table.fence()?;
         }
         Ok(table)
@@ -104,7 +104,7 @@ mod tests {
         });
         let run = Location::in_store(Arc::new(store), "r").unwrap();
         let table = || {
-            let attempt = Attempt::new(run.clone(), 0, facts::documents(&run));
+            let attempt = Attempt::new(run.clone(), 0, facts::documents(&run), None);
             StreamTable::at(run.join("metrics/default"), attempt)
         };
         let schema = rows(0).schema();

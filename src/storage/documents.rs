@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ulid::Ulid;
 
 use super::Location;
 use crate::{Error, Result};
 
-/// How often a number may be taken by another writer before `append` gives up.
-const MAX_ATTEMPTS: u64 = 1000;
+/// How often another writer may be first before `append` gives up.
+const MAX_LOST_RACES: u32 = 1000;
 
 /// How often a document that exists is looked for.
 const MAX_READS: u64 = 5;
@@ -72,18 +73,33 @@ impl Documents {
             0 => self.numbers()?.last().map_or(0, |last| last + 1),
             next => next,
         };
-        for number in first..first + MAX_ATTEMPTS {
-            if self.document(number).create(json.clone())? {
-                self.next.fetch_max(number + 1, Ordering::AcqRel);
-                return Ok(number);
-            }
-            other(number, &self.read_taken(number)?)?;
-            self.next.fetch_max(number + 1, Ordering::AcqRel);
+        let (mut number, mut lost) = (first, 0);
+        while lost < MAX_LOST_RACES {
+            // Once others are known to write, what they have written is read and not run into.
+            let taken = match lost {
+                0 => None,
+                _ => self.document(number).read_if_exists()?,
+            };
+            let taken = match taken {
+                Some(bytes) => bytes,
+                None if self.document(number).create(json.clone())? => {
+                    self.next.fetch_max(number + 1, Ordering::AcqRel);
+                    return Ok(number);
+                }
+                None => {
+                    pause_at_random(lost);
+                    lost += 1;
+                    self.read_taken(number)?
+                }
+            };
+            other(number, &taken)?;
+            number += 1;
+            self.next.fetch_max(number, Ordering::AcqRel);
         }
         Err(Error::storage(
             "append a document",
             self.folder.url(),
-            format!("{MAX_ATTEMPTS} numbers in a row were taken by other writers"),
+            format!("other writers were first {MAX_LOST_RACES} times"),
         ))
     }
 
@@ -164,6 +180,14 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         return Err("its checksum does not match: the file was altered or damaged".to_owned());
     }
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// Waits after a lost race, anywhere within a window that doubles each time: writers that began at the
+/// same moment draw apart instead of meeting again.
+fn pause_at_random(lost: u32) {
+    let window = 2_u128 << lost.min(5);
+    let drawn = u64::try_from(Ulid::new().random() % window).unwrap_or(0);
+    std::thread::sleep(Duration::from_millis(drawn));
 }
 
 fn number_of(name: &str) -> Option<u64> {

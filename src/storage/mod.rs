@@ -8,10 +8,12 @@ mod address;
 mod certain;
 #[cfg(any(feature = "s3", feature = "azure", feature = "gcs"))]
 mod cloud;
+mod confined;
 mod disk;
 mod documents;
 mod durable;
 mod executor;
+mod inside;
 mod inventory;
 mod location;
 pub mod names;
@@ -20,7 +22,9 @@ mod probe;
 mod redact;
 mod remote;
 mod service;
+mod sizes;
 mod store;
+mod thrift;
 mod upload;
 mod whole;
 
@@ -33,4 +37,6 @@ pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;
 
+pub(crate) use inside::leads_out;
 pub(crate) use inventory::Object;
+pub(crate) use sizes::{check_footer, check_pages};

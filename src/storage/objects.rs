@@ -11,6 +11,7 @@ use url::Url;
 
 use super::Location;
 use super::address::bad_address;
+use super::confined::Confined;
 use super::durable::{self, cause, create_folder};
 use super::store::Engine;
 use crate::{Error, Result};
@@ -128,17 +129,13 @@ impl Location {
         Url::parse(&text).map_err(|error| bad_address(&text, error))
     }
 
-    /// The Delta kernel's engine over this store, started on first use.
+    /// The Delta kernel's engine for the table in this folder, which reaches nothing else of the store.
     pub(crate) fn engine(&self) -> Arc<Engine> {
-        self.store
-            .engine
-            .get_or_init(|| {
-                let engine = DefaultEngineBuilder::new(self.store.objects.clone())
-                    .with_task_executor(self.store.executor.clone())
-                    .build();
-                Arc::new(engine)
-            })
-            .clone()
+        let own = Confined::new(self.store.objects.clone(), self.path.clone());
+        let engine = DefaultEngineBuilder::new(Arc::new(own))
+            .with_task_executor(self.store.executor.clone())
+            .build();
+        Arc::new(engine)
     }
 
     /// Syncs the object and its folder, where an earlier sync may have failed.

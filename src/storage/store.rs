@@ -1,6 +1,6 @@
 //! What lies behind locations: a store, what drives it, and what is known of it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -19,7 +19,6 @@ pub(crate) type Engine = delta_kernel_default_engine::DefaultEngine<Executor>;
 pub(super) struct Store {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) executor: Arc<Executor>,
-    pub(super) engine: OnceLock<Arc<Engine>>,
     pub(super) kind: Kind,
     /// The address of its top without a slash at the end: `s3://bucket`.
     pub(super) top: String,
@@ -79,7 +78,6 @@ impl Store {
         Ok(Self {
             objects,
             executor: Arc::new(Executor::try_new(Polling::Bare)?),
-            engine: OnceLock::new(),
             kind,
             top: top.to_owned(),
         })
@@ -94,7 +92,6 @@ impl Store {
         Self {
             objects: Arc::new(place.remote.clone()),
             executor,
-            engine: OnceLock::new(),
             kind: Kind::Elsewhere(place),
             top,
         }

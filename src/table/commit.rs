@@ -21,6 +21,10 @@ use crate::{Error, Result};
 
 /// How many other writers may win in a row before a commit gives up.
 const MAX_CONFLICTS: u32 = 200;
+/// Milliseconds within which a writer tries again after its first lost race.
+const FIRST_WINDOW_MS: u64 = 8;
+/// How often that window doubles, at most.
+const MAX_DOUBLINGS: u32 = 6;
 /// How often a commit whose outcome is unknown is looked up and tried again.
 const MAX_RETRIES: u32 = 5;
 
@@ -129,9 +133,10 @@ impl DeltaTable {
                 _ => self.attempt(commit, self.latest(), None)?,
             };
             if let Some(version) = landed {
+                tracing::debug!(conflicts, version, "committed");
                 return Ok(version);
             }
-            pause(conflicts.min(20), commit.sequence);
+            pause_at_random(conflicts, commit);
         }
         Err(self.conflicted())
     }
@@ -400,6 +405,17 @@ enum Attempt {
     /// Nothing was written.
     Unprepared(Error),
     Unknown(String),
+}
+
+/// Waits after a lost race, anywhere within a window that doubles each time: writers that began at the
+/// same moment draw apart instead of meeting again.
+fn pause_at_random(conflicts: u32, commit: &Commit<'_>) {
+    let window = FIRST_WINDOW_MS << conflicts.min(MAX_DOUBLINGS);
+    let writer = u64::from(crc32fast::hash(commit.writer_id.as_bytes()));
+    let seed = writer << 32 ^ commit.sequence.unsigned_abs() << 8 ^ u64::from(conflicts);
+    // Knuth's multiplicative hashing; its upper half is as good as random.
+    let drawn = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % window;
+    std::thread::sleep(Duration::from_millis(drawn));
 }
 
 /// Waits a little longer each time, spread by the sequence so that writers do not march in step.

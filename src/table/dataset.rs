@@ -134,7 +134,7 @@ impl Table {
     /// # Shapes and units
     /// `[row_count]`; position k is example k.
     pub fn column<T: ColumnValue>(&self, name: &str) -> Result<Vec<T>> {
-        let mut read = Vec::with_capacity(usize::try_from(self.row_count).unwrap_or(0));
+        let mut read = Vec::new();
         self.for_each_array(name, |array, place| {
             read.append(&mut T::read(array, place)?);
             Ok(())
@@ -174,7 +174,7 @@ impl Table {
         let Some(field) = self.schema().fields().iter().find(is_weight) else {
             return Ok(None);
         };
-        let mut weights = Vec::with_capacity(usize::try_from(self.row_count).unwrap_or(0));
+        let mut weights = Vec::new();
         self.for_each_array(field.name(), |array, place| {
             for (row, wide) in as_f64(array, place)?.into_iter().enumerate() {
                 let weight = wide as f32;

@@ -2,14 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::reader::ChunkReader;
 
 use crate::error::panic_message;
-use crate::storage::Location;
+use crate::storage::{Location, check_footer, check_pages};
 use crate::{Error, Result};
 
-/// Opens a data file.
+/// Opens a data file, once its claims of sizes are known to fit it.
 ///
 /// The Arrow schema that writers embed is not read: the log has the types, and a damaged one makes
 /// its decoder panic.
@@ -18,9 +20,12 @@ pub(super) fn open<T: ChunkReader + 'static>(
     bytes: T,
 ) -> Result<ParquetRecordBatchReaderBuilder<T>> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    guarded(place, || {
-        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
-    })
+    guarded(place, || check_footer(&bytes))?;
+    let metadata = guarded(place, || ArrowReaderMetadata::load(&bytes, options))?;
+    guarded(place, || check_pages(&bytes, metadata.metadata()))?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
+        bytes, metadata,
+    ))
 }
 
 /// Runs a step of decoding; a panic of the decoder is an error that names the file.

@@ -228,9 +228,7 @@ impl DeltaTable {
         if let Some(version) = version {
             builder = builder.at_version(version);
         }
-        let kernel = builder
-            .build(engine.as_ref())
-            .map_err(|error| damage::log_error(&self.location, &error))?;
+        let kernel = damage::guarded(&self.location, || builder.build(engine.as_ref()))?;
         Snapshot::try_new(self.location.clone(), kernel)
     }
 

@@ -60,7 +60,8 @@ pub(super) fn embedding_rows(
     let width = width
         .or_else(|| (!list.is_empty()).then(|| list.value_length(0) as usize))
         .unwrap_or(0);
-    let mut rows = Vec::with_capacity(list.len() * width);
+    // Not by the width, which a table of others may claim as it likes.
+    let mut rows = Vec::with_capacity(list.values().len());
     for row in 0..list.len() {
         if list.is_null(row) {
             return Err(null("a list of f32", row, list.data_type(), place));

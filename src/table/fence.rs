@@ -24,6 +24,25 @@ pub(crate) struct Owner {
     pub(crate) path: String,
     /// How often the run had been taken up again.
     pub(crate) attempt: i64,
+    /// Which of the processes that write together.
+    pub(crate) rank: Option<RankOwner>,
+}
+
+/// One of the processes that write a run together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RankOwner {
+    pub(crate) index: u32,
+    /// How often a process had this rank, this one included.
+    pub(crate) joins: i64,
+    /// Whether another one had it in this attempt.
+    pub(crate) is_again: bool,
+}
+
+impl RankOwner {
+    /// The application whose `txn` in a table's log counts the processes that had this rank.
+    fn application(self) -> String {
+        format!("emberlens-rank-{}", self.index)
+    }
 }
 
 impl DeltaTable {
@@ -33,11 +52,22 @@ impl DeltaTable {
         self
     }
 
-    /// Takes the table over: from now on commits of earlier attempts fail.
+    /// Takes the table over: from now on commits of earlier attempts fail, and those of processes that
+    /// had the owner's rank before.
     pub(crate) fn fence(&self) -> Result<()> {
-        let attempt = self.owner().map_or(0, |owner| owner.attempt);
+        let Some(owner) = self.owner() else {
+            return Ok(());
+        };
         let schema = self.latest()?.schema().clone();
-        self.commit_nothing(FENCE, attempt, &schema)
+        if owner.attempt > 0 {
+            self.commit_nothing(FENCE, owner.attempt, &schema)?;
+        }
+        match owner.rank {
+            Some(rank) if rank.is_again => {
+                self.commit_nothing(&rank.application(), rank.joins, &schema)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// An error when a later attempt than the owner's has taken the table over.
@@ -46,11 +76,18 @@ impl DeltaTable {
             return Ok(());
         };
         let engine = self.location().engine();
-        let fence = snapshot
-            .kernel()
-            .get_app_id_version(FENCE, engine.as_ref())
-            .map_err(|error| self.failed("read the log", error))?;
-        if fence.is_none_or(|fence| fence <= owner.attempt) {
+        let is_open_to = |application: &str, number: i64| -> Result<bool> {
+            let fence = snapshot
+                .kernel()
+                .get_app_id_version(application, engine.as_ref())
+                .map_err(|error| self.failed("read the log", error))?;
+            Ok(fence.is_none_or(|fence| fence <= number))
+        };
+        let mut is_open = is_open_to(FENCE, owner.attempt)?;
+        if let Some(rank) = owner.rank {
+            is_open &= is_open_to(&rank.application(), rank.joins)?;
+        }
+        if is_open {
             return Ok(());
         }
         Err(Error::Fenced {

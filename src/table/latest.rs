@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use delta_kernel::Snapshot as KernelSnapshot;
 use delta_kernel::snapshot::SnapshotRef;
 
+use super::damage;
 use super::delta::DeltaTable;
 use super::snapshot::Snapshot;
 use crate::Result;
@@ -72,10 +73,12 @@ impl DeltaTable {
     }
 
     fn newer(&self, seen: &SnapshotRef) -> Result<Option<Snapshot>> {
-        let newer = KernelSnapshot::builder_from(Arc::clone(seen));
+        let engine = self.location().engine();
+        let newer = damage::guarded(self.location(), || {
+            KernelSnapshot::builder_from(Arc::clone(seen)).build(engine.as_ref())
+        });
         // A log that cannot be read on is read from its beginning, which says what is wrong.
         newer
-            .build(self.location().engine().as_ref())
             .ok()
             .map(|kernel| Snapshot::try_new(self.location().clone(), kernel))
             .transpose()

@@ -40,7 +40,7 @@ pub use values::{ColumnValue, values};
 
 pub(crate) use append::{DataFile, FileWriter};
 pub(crate) use discard::Discard;
-pub(crate) use fence::Owner;
+pub(crate) use fence::{Owner, RankOwner};
 pub(crate) use needed::Needed;
 pub(crate) use rows::{Damaged, PassOver};
 pub(crate) use schema::names as column_names;

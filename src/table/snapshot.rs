@@ -14,7 +14,7 @@ use delta_kernel::snapshot::SnapshotRef;
 use super::column_names;
 use super::damage;
 use super::rows::{PassOver, Rows};
-use crate::storage::Location;
+use crate::storage::{Location, leads_out};
 use crate::{Error, Result};
 
 /// Which rows of a table are wanted: those whose `column` is a text from `low` to `high`.
@@ -73,12 +73,16 @@ impl Snapshot {
 
     /// Number of rows, from the log; no data is read unless a foreign writer left counts out.
     pub fn row_count(&self) -> Result<u64> {
-        let mut total = 0;
+        let mut total: u64 = 0;
         for file in self.files()? {
-            total += match &file.stats {
+            let rows = match &file.stats {
                 Some(stats) => stats.num_records,
                 None => self.count_rows(&file)?,
             };
+            total = total.checked_add(rows).ok_or_else(|| {
+                let reason = format!("it counts {total} and {rows} rows, which no table holds");
+                corrupt(&self.location, reason)
+            })?;
         }
         Ok(total)
     }
@@ -86,10 +90,8 @@ impl Snapshot {
     /// Size of the data files in bytes.
     pub fn size_bytes(&self) -> Result<u64> {
         let files = self.files()?;
-        Ok(files
-            .iter()
-            .map(|file| u64::try_from(file.size).unwrap_or(0))
-            .sum())
+        let sizes = files.iter().map(|file| file.size.unsigned_abs());
+        Ok(sizes.fold(0, u64::saturating_add))
     }
 
     /// The rows, a bounded batch at a time, files in the order they were written.
@@ -187,9 +189,9 @@ impl Snapshot {
     fn files_in(&self, pages: Vec<ScanMetadata>) -> Result<Vec<ScanFile>> {
         let mut files: Vec<ScanFile> = Vec::new();
         for page in pages {
-            files = page
-                .visit_scan_files(files, |files, file| files.push(file))
-                .map_err(|error| damage::log_error(&self.location, &error))?;
+            files = damage::guarded(&self.location, || {
+                page.visit_scan_files(files, |files, file| files.push(file))
+            })?;
         }
         for file in &files {
             check_file(&self.location, file)?;
@@ -222,13 +224,12 @@ impl Snapshot {
 
     /// The same without entries whose statistics rule the predicate out.
     fn pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
-        let failed = |error: delta_kernel::KernelError| damage::log_error(&self.location, &error);
-        let builder = self.kernel.clone().scan_builder();
-        let scan = builder.with_predicate(predicate).build().map_err(failed)?;
-        let pages = scan
-            .scan_metadata(self.location.engine().as_ref())
-            .map_err(failed)?;
-        pages.map(|page| page.map_err(failed)).collect()
+        let engine = self.location.engine();
+        damage::guarded(&self.location, || {
+            let builder = self.kernel.clone().scan_builder();
+            let scan = builder.with_predicate(predicate).build()?;
+            scan.scan_metadata(engine.as_ref())?.collect()
+        })
     }
 
     fn count_rows(&self, file: &ScanFile) -> Result<u64> {
@@ -243,15 +244,16 @@ impl Snapshot {
 
 /// Refuses what our own tables never hold and what could lead out of the table's folder.
 fn check_file(location: &Location, file: &ScanFile) -> Result<()> {
-    let leads_out = file.path.starts_with('/')
-        || file.path.contains("://")
-        || file.path.contains('%')
-        || file.path.split(['/', '\\']).any(|part| part == "..");
-    if leads_out {
-        return Err(corrupt(
-            location,
-            format!("the log names the file {:?}", file.path),
-        ));
+    if let Some(why) = leads_out(&file.path) {
+        let reason = format!("it names the file {:?}, which {why}", file.path);
+        return Err(corrupt(location, reason));
+    }
+    if file.size < 0 {
+        let reason = format!(
+            "it says that the file {:?} has {} bytes",
+            file.path, file.size
+        );
+        return Err(corrupt(location, reason));
     }
     if file.dv_info.has_vector() || !file.partition_values.is_empty() {
         return Err(corrupt(

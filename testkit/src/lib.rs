@@ -2,6 +2,7 @@
 //!
 //! - [`FaultStore`]: an object store whose calls fail as a plan says: before they had an effect, after
 //!   it, in a panic, with a stale listing or a short read. The same plan always gives the same calls.
+//! - [`Mutations`]: inputs that are nearly right, without end.
 //! - [`SlowStore`], [`QuotaStore`]: an object store behind a slow line, and one that is full.
 //! - [`BucketServer`]: S3 in this process, sound or with one of the flaws that servers have.
 //! - [`Program`]: servers of other projects, started where they are installed.
@@ -19,6 +20,7 @@ mod fault;
 mod folder;
 mod http;
 mod kill;
+mod mutate;
 mod plan;
 mod promises;
 mod quota;
@@ -35,6 +37,7 @@ pub use failing_disk::FailingDisk;
 pub use fault::FaultStore;
 pub use folder::quick_folder;
 pub use kill::{KillAt, Moment, Point, STEPS, name_of};
+pub use mutate::Mutations;
 pub use plan::{Call, Fault, Operation, split_mix};
 pub use promises::{Kept, Promises};
 pub use quota::QuotaStore;

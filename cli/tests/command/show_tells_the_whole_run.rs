@@ -94,3 +94,29 @@ fn a_name_cannot_drive_the_terminal() {
     run.complete().unwrap();
     assert!(!example.text(&["show", "quiet"]).contains('\u{1b}'));
 }
+
+#[test]
+fn ranks_and_those_that_are_missing_are_named() {
+    let example = Example::new();
+    let root = example.root().display().to_string();
+    let project = emberlens::run::Project::open(&root, "digits").unwrap();
+    let rank = |index| project.run("ddp").rank(index, 4).start().unwrap();
+    let runs = [rank(0), rank(1), rank(2)];
+    for run in &runs[..2] {
+        let columns = emberlens::table::Columns::new().with("example_id", vec![0_i64]);
+        let at = emberlens::run::Position::new("valid").epoch(0);
+        run.add_metrics("default", columns, None, Some(at)).unwrap();
+    }
+    runs[2].fail("out of memory").unwrap();
+    let run = example.json(&["show", "ddp"]);
+    assert_eq!(
+        run["incomplete_passes"][0]["missing_ranks"],
+        serde_json::json!([2, 3])
+    );
+    assert_eq!(run["ranks"][2]["reason"], "out of memory");
+    assert!(run["ranks"][3]["status"].is_null());
+    let text = String::from_utf8(example.emberlens(&["show", "ddp"]).stdout).unwrap();
+    for part in ["4 ranks", "0-1", "never joined", "ranks 2-3 are missing"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

@@ -195,6 +195,9 @@ impl MetricsTableWriter {
                 .as_ref()
                 .map(|table| input_of(self.run.project(), table)),
             finished_us: now_us(),
+            // The run knows its rank.
+            rank: None,
+            parts: Vec::new(),
         })?;
         self.finished = true;
         Ok(files)

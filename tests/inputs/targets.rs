@@ -1,0 +1,361 @@
+//! What is done with an input that nobody checked: read it, in every way that a user could.
+//!
+//! A target must answer every input, with a value or an error: it panics, runs out of memory or hangs
+//! only when the library is broken. Each gets inputs from `no_input_is_too_strange.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use emberlens::collect::Silent;
+use emberlens::reduce::{Pacmap, Pca, Projection, Reducer, Umap, load};
+use emberlens::run::{Project, RunReader};
+use emberlens::storage::{Location, names};
+use emberlens::table::export::Format;
+use emberlens::table::{Columns, DeltaTable, Table, role};
+use ndarray::Array2;
+
+/// A function that answers every input.
+pub type Target = fn(&[u8]);
+
+/// All targets that need the library alone, by name.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("documents", documents),
+    ("log", log),
+    ("data_file", data_file),
+    ("names", names_and_addresses),
+    ("projection", projection),
+];
+
+/// What separates the entries of a log within an input.
+const ENTRY: &[u8] = b"\n--\n";
+
+const RUN: &str = "cnn-0123456789abcdef";
+
+/// The id of a run that `documents` makes up, and of none else.
+fn place() -> (Project, Location) {
+    thread_local! {
+        static ROOT: RefCell<Option<Location>> = const { RefCell::new(None) };
+    }
+    let root = ROOT.with_borrow_mut(|root| {
+        let root = root.get_or_insert_with(|| Location::open("memory://").expect("memory opens"));
+        root.clone()
+    });
+    let project = Project::at(root, "p").expect("a project without a document opens");
+    let run = project.location().join("runs").join(RUN);
+    (project, run)
+}
+
+/// Writes `files` into a folder in place of those of the call before.
+fn fill<'a>(folder: &Location, files: impl Iterator<Item = (String, &'a [u8])>) {
+    let mut old = folder.list_files().expect("memory lists");
+    for (name, bytes) in files {
+        old.retain(|known| *known != name);
+        let written = folder.join(&name).replace(bytes.to_vec());
+        written.expect("memory takes everything");
+    }
+    for name in old {
+        folder.join(&name).delete().expect("memory deletes");
+    }
+}
+
+/// The documents of a run, one a line.
+pub fn documents(input: &[u8]) {
+    let (project, run) = place();
+    let lines = input.split(|byte| *byte == b'\n').take(64);
+    let files = (0_u64..).zip(lines);
+    fill(
+        &run.join("run"),
+        files.map(|(number, line)| (format!("{number:020}.json"), line)),
+    );
+    let _ = project.runs();
+    if let Ok(reader) = project.open_run(RUN) {
+        look_at(&reader);
+    }
+}
+
+fn look_at(reader: &RunReader) {
+    let _ = (reader.info(), reader.ranks(), reader.incomplete_passes());
+    for stream in reader.streams() {
+        let metrics = reader.metrics(&stream);
+        let _ = (metrics.passes(), metrics.read());
+        let _ = reader.latest_pass(&stream, "train");
+    }
+    for info in reader.projections() {
+        let _ = (info.axes(), reader.projection(&info.name).matrix());
+        for model in &info.models {
+            if !is_elsewhere(&model.url) {
+                let _ = reader.projection_model(model);
+            }
+        }
+    }
+    for input in reader.inputs() {
+        if !is_elsewhere(&input.url) {
+            let _ = reader.input_table(input);
+        }
+    }
+    let _ = (reader.scalars(), reader.verify(&Silent));
+}
+
+/// Users may name tables on other disks: a target stays in memory.
+fn is_elsewhere(url: &str) -> bool {
+    url.contains("://") || url.starts_with('/')
+}
+
+/// The log of a table, entries and checkpoints; the data file that they name is there.
+pub fn log(input: &[u8]) {
+    let (_, run) = place();
+    let table = run.join("log");
+    thread_local! {
+        static HAS_DATA: Cell<bool> = const { Cell::new(false) };
+    }
+    if !HAS_DATA.replace(true) {
+        for file in fixture(|path| path.contains("metrics/default/part-")) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let bytes = fs::read(&file).expect("the fixture is there");
+            let _ = table.join(&name).create(bytes);
+        }
+    }
+    let entries = (0_u64..).zip(split(input).into_iter().take(64));
+    fill(
+        &table.join("_delta_log"),
+        entries.map(|(version, entry)| {
+            let kind = match entry.starts_with(b"PAR1") {
+                true => "checkpoint.parquet",
+                false => "json",
+            };
+            (format!("{version:020}.{kind}"), entry)
+        }),
+    );
+    let Ok(opened) = DeltaTable::open(table.clone()) else {
+        return;
+    };
+    if let Ok(snapshot) = opened.snapshot() {
+        let _ = (snapshot.row_count(), snapshot.size_bytes());
+        for field in snapshot.schema().fields() {
+            let _ = role(field);
+        }
+        let _ = snapshot.read(None);
+    }
+    let _ = opened.snapshot_at(0);
+    if let Ok(table) = Table::open(table) {
+        let _ = (table.embedding("embedding"), table.weights());
+    }
+}
+
+fn split(input: &[u8]) -> Vec<&[u8]> {
+    let mut entries = Vec::new();
+    let mut rest = input;
+    while let Some(at) = rest.windows(ENTRY.len()).position(|part| part == ENTRY) {
+        entries.push(&rest[..at]);
+        rest = &rest[at + ENTRY.len()..];
+    }
+    entries.push(rest);
+    entries
+}
+
+/// A data file of a table whose log is whole.
+pub fn data_file(input: &[u8]) {
+    const NAME: &str = "part-00000000000000000001-00000-x.parquet";
+    let (_, run) = place();
+    let table = run.join("data");
+    if table.join("_delta_log").is_empty().unwrap_or(true) {
+        let columns = Columns::new()
+            .with("example_id", vec![0_i64])
+            .with("loss", vec![0.5_f32])
+            .with("text", vec!["x"]);
+        let batch = columns
+            .into_batch("fuzz")
+            .expect("three columns of one row");
+        DeltaTable::create(table.clone(), &batch.schema()).expect("memory takes everything");
+        let add = format!(
+            "{{\"add\":{{\"path\":\"{NAME}\",\"partitionValues\":{{}},\"size\":1,\"modificationTime\":0,\"dataChange\":true}}}}\n"
+        );
+        let entry = table.join("_delta_log/00000000000000000001.json");
+        entry.create(add).expect("memory takes everything");
+    }
+    let file = table.join(NAME).replace(input.to_vec());
+    file.expect("memory takes everything");
+    if let Ok(snapshot) = DeltaTable::open(table).and_then(|table| table.snapshot()) {
+        let _ = (snapshot.row_count(), snapshot.read(Some(&["loss"])));
+        let _ = snapshot.read(None);
+    }
+}
+
+/// A name, a slug, an address, an id, a column.
+pub fn names_and_addresses(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Ok(slug) = names::slug(&text) {
+        assert!(
+            !slug.is_empty() && slug.len() <= names::MAX_SLUG,
+            "{slug:?}"
+        );
+        assert!(!slug.starts_with('.') && !slug.contains(['/', '\\', '%', '\0']));
+        let again = names::slug(&slug).ok();
+        assert_eq!(again.as_deref(), Some(&*slug), "a slug is its own slug");
+    }
+    let (project, run) = place();
+    let _ = Project::at(run.clone(), &text).map(|project| project.name().to_owned());
+    let _ = (project.open_run(&text), project.table(&text));
+    assert!(
+        run.join(&text).relative_to(&run).is_some(),
+        "{text:?} climbs"
+    );
+    let _ = Columns::new().with(&*text, vec![1_i64]).into_batch("fuzz");
+    let _ = Format::of(Path::new(&*text));
+    // Addresses of local files would be looked for on this machine.
+    if let Some((scheme, _)) = text.split_once("://")
+        && scheme != "file"
+    {
+        let _ = Location::open(&text);
+    }
+}
+
+/// A file of a fitted projection; its checksum and lengths are made to hold, or nothing behind them
+/// would ever be reached.
+pub fn projection(input: &[u8]) {
+    const FIXED: usize = 24;
+    let _ = load(input, "fuzz");
+    let mut file = input.to_vec();
+    if file.len() < FIXED + 4 {
+        return;
+    }
+    file[..8].copy_from_slice(b"EMBLPROJ");
+    file[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    let inner = file.len() - FIXED - 4;
+    let header = u32::from_le_bytes([file[12], file[13], file[14], file[15]]) as usize;
+    let header = header.min(inner);
+    file[12..16].copy_from_slice(&(header as u32).to_le_bytes());
+    file[16..24].copy_from_slice(&((inner - header) as u64).to_le_bytes());
+    let end = file.len() - 4;
+    let checksum = crc32fast::hash(&file[..end]);
+    file[end..].copy_from_slice(&checksum.to_le_bytes());
+    let Ok(read) = load(&file, "fuzz") else {
+        return;
+    };
+    let width = read.width();
+    if width <= 1 << 10 {
+        let _ = read.transform(Array2::<f32>::zeros((2, width)).view());
+    }
+    let again = read.to_bytes().and_then(|bytes| load(&bytes, "fuzz"));
+    assert!(
+        again.is_ok(),
+        "what was read cannot be written and read again"
+    );
+}
+
+/// Inputs that are right, for a target to start from.
+pub fn good_inputs(target: &str) -> Vec<Vec<u8>> {
+    let read = |path: PathBuf| fs::read(path).expect("the fixture is there");
+    let log_of = |path: &str| {
+        let entries = fixture(|file| file.contains(path) && file.contains("_delta_log"));
+        let entries: Vec<Vec<u8>> = entries.into_iter().map(read).collect();
+        entries.join(ENTRY)
+    };
+    match target {
+        "documents" => ["/cnn-", "/ddp-"]
+            .map(|run| {
+                let files = fixture(|path| path.contains(run) && path.contains("/run/0"));
+                let documents: Vec<Vec<u8>> = files.into_iter().map(read).collect();
+                documents.join(&b'\n')
+            })
+            .into(),
+        "log" => vec![
+            log_of("metrics/default"),
+            log_of("scalars"),
+            log_of("tables/letters"),
+            checkpointed().clone(),
+        ],
+        "data_file" => fixture(|path| path.ends_with(".parquet"))
+            .into_iter()
+            .map(read)
+            .collect(),
+        "names" => [
+            "../x",
+            "ResNet 18 (lr=0.1)",
+            "学習",
+            "a\nb",
+            "memory://p/x",
+            "s3://me:secret@host/a b",
+            "embedding",
+            "C:\\x",
+            "CON",
+            "cnn-0123456789abcdef",
+            "rows.parquet",
+            "\u{202e}x",
+        ]
+        .map(|name| name.as_bytes().to_vec())
+        .into(),
+        "projection" => projections(),
+        _ => Vec::new(),
+    }
+}
+
+/// A small projection of every method.
+fn projections() -> Vec<Vec<u8>> {
+    let x = Array2::from_shape_fn((40, 3), |(row, axis)| ((row * (axis + 3)) % 17) as f32);
+    let pca = Pca::params()
+        .dims(2)
+        .fit(x.view())
+        .and_then(|fitted| fitted.to_bytes());
+    let pacmap = Pacmap::params()
+        .fit(x.view())
+        .and_then(|fitted| fitted.to_bytes());
+    let umap = Umap::params()
+        .fit(x.view())
+        .and_then(|fitted| fitted.to_bytes());
+    [pca, pacmap, umap]
+        .into_iter()
+        .map(|bytes| bytes.expect("forty rows can be reduced"))
+        .collect()
+}
+
+/// A log of two versions and a checkpoint.
+fn checkpointed() -> &'static Vec<u8> {
+    static LOG: OnceLock<Vec<u8>> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let place = Location::open("memory://").expect("memory opens").join("t");
+        let rows = |number: i64| {
+            let columns = Columns::new().with("x", vec![number]);
+            columns.into_batch("fuzz").expect("one column")
+        };
+        let table = DeltaTable::create(place.clone(), &rows(0).schema()).expect("a new table");
+        for number in 0..50 {
+            let appended = table.append("a", number, &[rows(number)]);
+            appended.expect("memory takes everything");
+        }
+        let log = place.join("_delta_log");
+        let read = |name: &str| log.join(name).read().expect("it was written").to_vec();
+        let names = [0, 1].map(|version| format!("{version:020}.json"));
+        let mut entries: Vec<Vec<u8>> = names.iter().map(|name| read(name)).collect();
+        entries.push(read("00000000000000000050.checkpoint.parquet"));
+        entries.join(ENTRY)
+    })
+}
+
+/// Files of the fixture of the present format whose path is wanted, sorted.
+fn fixture(wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder)
+            .expect("the fixture is there")
+            .flatten()
+        {
+            let path = entry.path();
+            match path.is_dir() {
+                true => walk(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    // The crate that includes this file lies in the repository or in a folder of it.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut fixtures = folders.map(|folder| folder.join("tests/fixtures/format-1.0"));
+    let mut found = Vec::new();
+    if let Some(folder) = fixtures.find(|folder| folder.is_dir()) {
+        walk(&folder, &mut found);
+    }
+    found.retain(|path| wanted(&path.to_string_lossy()));
+    found.sort();
+    found
+}
