@@ -135,6 +135,7 @@ mod tests {
             (is_read && std::mem::take(&mut is_armed)).then_some(Fault::Short)
         });
         let place = Location::in_store(std::sync::Arc::new(store), "a").unwrap();
+        let place = place.assume_atomic_creates();
         assert!(place.create("0123456789").unwrap());
         let error = place.read().unwrap_err().chain();
         assert!(error.contains("5 bytes instead of 10"), "{error}");
