@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use emberlens::run::{At, IfExists, Project, Run, Status};
+use emberlens::storage::Location;
+use emberlens::storage::object_store::memory::InMemory;
 use emberlens::{Error, ErrorKind};
+use emberlens_testkit::{Fault, FaultStore, Operation};
 
 fn project() -> (tempfile::TempDir, Project) {
     let root = tempfile::tempdir().unwrap();
@@ -173,4 +179,25 @@ fn a_run_is_found_by_the_beginning_of_its_id() {
     let error = project.open_run("resnet").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("2 runs"), "{error}");
+}
+
+#[test]
+fn a_name_that_cannot_be_read_for_a_moment_starts_no_second_run() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = fails.clone();
+    let store = FaultStore::new(Arc::new(InMemory::new()), move |call| {
+        let is_first = call.path.ends_with("/run/00000000000000000000.json");
+        let is_hit = is_first && call.operation == Operation::Read;
+        (is_hit && failing.load(Ordering::SeqCst)).then_some(Fault::Before)
+    });
+    let root = Location::in_store(Arc::new(store), "").unwrap();
+    let project = Project::at(root, "p").unwrap();
+    finished(&project, "cnn", 1.0);
+    fails.store(true, Ordering::SeqCst);
+    for choice in [IfExists::Resume, IfExists::Reuse, IfExists::Raise] {
+        let error = project.run("cnn").if_exists(choice).start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Storage, "{error}");
+    }
+    fails.store(false, Ordering::SeqCst);
+    assert_eq!(names(&project), ["cnn"]);
 }

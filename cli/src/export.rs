@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::find::Place;
 use crate::output::{existing, name_force};
 use crate::print::{Report, clean};
+use crate::skip::SkipCorrupt;
 
 /// The arguments of `emberlens export`.
 #[derive(Args)]
@@ -29,13 +30,16 @@ pub struct Export {
     /// Replace the file when it exists
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
 }
 
 impl Export {
     /// Writes the rows of complete passes; tells which passes are left out.
     pub fn run(&self, place: &Place) -> Result<Report> {
         let format = Format::of(&self.output)?;
-        let reader = place.run(&self.run)?;
+        let reader = self.skip.run(place, &self.run)?;
         let metrics = reader.metrics(&self.stream);
         let passes = metrics.passes();
         let batches = metrics.batches()?;
@@ -59,7 +63,7 @@ impl Export {
             )
         });
         let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
-        Ok(Report {
+        let mut report = Report {
             text: format!(
                 "{rows} rows of {} passes, {} columns: {}\n",
                 passes.len(),
@@ -77,6 +81,8 @@ impl Export {
                 "columns": columns,
             }),
             failure: None,
-        })
+        };
+        self.skip.tell(&reader, &mut report);
+        Ok(report)
     }
 }

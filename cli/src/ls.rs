@@ -1,15 +1,17 @@
 //! `emberlens ls`: projects and their runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use clap::Args;
-use emberlens::Result;
 use emberlens::run::{Project, RunInfo, RunReader};
+use emberlens::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::find::{Found, Place};
 use crate::print::{Report, Table, clean, number, shortened, time};
 use crate::series::{as_json, last_values, short_name};
+use crate::skip::SkipCorrupt;
 
 /// Most scalars that a line shows.
 const MAX_SCALARS: usize = 4;
@@ -20,10 +22,21 @@ pub struct Ls {
     /// Folder or URL of the projects; the same as --root
     #[arg(value_name = "ROOT", conflicts_with = "root")]
     folder: Option<String>,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
+}
+
+/// What cannot be read.
+#[derive(Default)]
+struct Damage {
+    notes: Vec<String>,
+    errors: Vec<Error>,
 }
 
 impl Ls {
-    /// Lists the runs, newest first; damaged ones come last and hide nothing else.
+    /// Lists the runs, newest first; damaged ones come last and hide nothing else. They are an error
+    /// after all is listed, or with `--skip-corrupt` a note.
     pub fn run(&self, place: &Place) -> Result<Report> {
         let place = Place {
             root: self.folder.clone().or_else(|| place.root.clone()),
@@ -35,22 +48,27 @@ impl Ls {
             damaged,
         } = place.projects()?;
         let mut report = Report::default();
-        let mut listed = Vec::new();
+        let (mut listed, mut damage) = (Vec::new(), Damage::default());
         for project in &projects {
-            let (text, json) = list(project, &mut report.notes)?;
+            let (text, json) = list(project, self.skip, &mut damage)?;
             report.text.push_str(&text);
             listed.push(json);
         }
+        if projects.is_empty() && damaged.is_empty() {
+            report.text = format!("no projects in {}\n", clean(&root.url()));
+        }
         let mut damaged_projects = Vec::new();
-        for project in &damaged {
+        for project in damaged {
             let error = project.error.chain();
-            report
+            damage
                 .notes
                 .push(format!("project {}: {error}", project.folder));
             damaged_projects.push(json!({ "folder": project.folder, "error": error }));
+            damage.errors.push(*project.error);
         }
-        if projects.is_empty() && damaged.is_empty() {
-            report.text = format!("no projects in {}\n", clean(&root.url()));
+        match self.skip.skip_corrupt {
+            true => report.notes = damage.notes,
+            false => report.failure = one_of(damage.errors),
         }
         report.json = json!({
             "root": root.url(),
@@ -61,7 +79,15 @@ impl Ls {
     }
 }
 
-fn list(project: &Project, notes: &mut Vec<String>) -> Result<(String, Value)> {
+/// The one error, or all of them in one.
+fn one_of(mut errors: Vec<Error>) -> Option<Error> {
+    match errors.len() {
+        0 | 1 => errors.pop(),
+        _ => Some(Error::Several { problems: errors }),
+    }
+}
+
+fn list(project: &Project, skip: SkipCorrupt, damage: &mut Damage) -> Result<(String, Value)> {
     let mut table = Table::new([
         "RUN",
         "STATUS",
@@ -75,18 +101,21 @@ fn list(project: &Project, notes: &mut Vec<String>) -> Result<(String, Value)> {
     for run in project.runs()? {
         match run {
             Ok(info) => {
-                let (row, json) = line(project, &info, notes);
+                let (row, json) = line(project, &info, skip, damage);
                 table.push(row);
                 runs.push(json);
             }
             Err(damaged) => {
+                let error = damaged.error.chain();
                 let mut row = vec![String::new(); 7];
                 row[0] = "?".into();
                 row[1] = "damaged".into();
                 row[5] = damaged.id.clone();
-                row[6] = damaged.error.chain();
+                row[6] = error.clone();
                 table.push(row);
-                damaged_runs.push(json!({ "id": damaged.id, "error": damaged.error.chain() }));
+                damage.notes.push(format!("run {}: {error}", damaged.id));
+                damaged_runs.push(json!({ "id": damaged.id, "error": error }));
+                damage.errors.push(*damaged.error);
             }
         }
     }
@@ -110,20 +139,39 @@ fn list(project: &Project, notes: &mut Vec<String>) -> Result<(String, Value)> {
 }
 
 /// The cells and the JSON of one run.
-fn line(project: &Project, info: &RunInfo, notes: &mut Vec<String>) -> (Vec<String>, Value) {
+fn line(
+    project: &Project,
+    info: &RunInfo,
+    skip: SkipCorrupt,
+    damage: &mut Damage,
+) -> (Vec<String>, Value) {
     // What cannot be read of one run is told and hides nothing of the others.
     let folder = project.location().join("runs").join(&info.id);
     let reader = RunReader::open(folder, project.location().clone());
-    let scalars = reader
-        .as_ref()
-        .map_err(emberlens::Error::chain)
-        .and_then(|reader| reader.scalars().map_err(|error| error.chain()));
+    let reader = reader.map(|reader| skip.apply(reader));
+    let read = reader.and_then(|reader| Ok((reader.scalars(), reader)));
+    let (scalars, reader) = match read {
+        Ok((scalars, reader)) => (scalars, Some(reader)),
+        Err(error) => (Err(error), None),
+    };
     let scalars = scalars.unwrap_or_else(|error| {
-        notes.push(format!("run {}: {error}", info.id));
+        damage
+            .notes
+            .push(format!("run {}: {}", info.id, error.chain()));
+        damage.errors.push(error);
         Vec::new()
     });
+    let skipped = reader.as_ref().map(RunReader::skipped).unwrap_or_default();
+    let told = |error: &Arc<Error>| format!("run {}: skipped: {}", info.id, error.chain());
+    damage.notes.extend(skipped.problems.iter().map(told));
+    if skipped.missing_rows > 0 {
+        let rows = skipped.missing_rows;
+        damage
+            .notes
+            .push(format!("run {}: {rows} rows are missing", info.id));
+    }
     let streams = reader.as_ref().map(RunReader::streams).unwrap_or_default();
-    let epochs = epochs(&streams, reader.as_ref().ok());
+    let epochs = epochs(&streams, reader.as_ref());
     let last = last_values(&scalars);
     let shown: Vec<String> = last
         .iter()
@@ -144,7 +192,7 @@ fn line(project: &Project, info: &RunInfo, notes: &mut Vec<String>) -> (Vec<Stri
         info.id.clone(),
         shown.join(", "),
     ];
-    let json = json!({
+    let mut json = json!({
         "id": info.id,
         "name": info.name,
         "url": info.url,
@@ -158,6 +206,9 @@ fn line(project: &Project, info: &RunInfo, notes: &mut Vec<String>) -> (Vec<Stri
         "streams": streams,
         "last_scalars": last.iter().map(|scalar| as_json(scalar)).collect::<Vec<_>>(),
     });
+    if skip.skip_corrupt {
+        json["missing_rows"] = json!(skipped.missing_rows);
+    }
     (row, json)
 }
 

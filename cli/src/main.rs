@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bar;
+mod compact;
 mod draw;
 mod export;
 mod find;
@@ -17,10 +18,12 @@ mod print;
 mod reduce;
 mod series;
 mod show;
+mod skip;
 #[cfg(all(test, unix))]
 #[allow(clippy::expect_used, clippy::unwrap_used)]
 mod strange;
 mod top;
+mod vacuum;
 mod verify;
 
 use std::process::ExitCode;
@@ -68,6 +71,10 @@ enum Command {
     Plot(draw::Plot),
     /// Read all of a run and say what is damaged
     Verify(verify::Verify),
+    /// Join the small files of a run into large ones
+    Compact(compact::Compact),
+    /// List the files of a run that nobody needs any more, and delete them with --delete
+    Vacuum(vacuum::Vacuum),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +88,8 @@ fn main() -> ExitCode {
         Command::Reduce(reduce) => reduce.run(&cli.place),
         Command::Plot(plot) => plot.run(&cli.place),
         Command::Verify(verify) => verify.run(&cli.place),
+        Command::Compact(compact) => compact.run(&cli.place),
+        Command::Vacuum(vacuum) => vacuum.run(&cli.place),
     };
     match report.and_then(|report: Report| report.print(cli.json)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::find::Place;
 use crate::print::{Report, Table, clean, number, numbers, time};
 use crate::series::{as_json, by_epoch, last_values, not_finite};
+use crate::skip::SkipCorrupt;
 
 /// The arguments of `emberlens show`.
 #[derive(Args)]
@@ -15,16 +16,23 @@ pub struct Show {
     /// Folder, id, beginning of the id, or name of the run
     #[arg(value_name = "RUN")]
     run: String,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
 }
 
 impl Show {
-    /// Shows what the run's documents and scalars say; no per-sample data is read.
+    /// Shows what the run's documents and scalars say; no per-sample data is read. Damaged scalars end
+    /// with an error after everything else is shown.
     pub fn run(&self, place: &Place) -> Result<Report> {
-        let reader = place.run(&self.run)?;
-        let mut notes = Vec::new();
+        let reader = self.skip.run(place, &self.run)?;
+        let (mut notes, mut failure) = (Vec::new(), None);
         // Damaged scalars must not hide what the documents say.
         let scalars = reader.scalars().unwrap_or_else(|error| {
-            notes.push(error.chain());
+            match self.skip.skip_corrupt {
+                true => notes.push(format!("skipped: {}", error.chain())),
+                false => failure = Some(error),
+            }
             Vec::new()
         });
         notes.extend(not_finite(&scalars));
@@ -35,12 +43,14 @@ impl Show {
         text.push_str(&passes(&reader));
         text.push_str(&incomplete(&reader));
         text.push_str(&aggregates(&scalars));
-        Ok(Report {
+        let mut report = Report {
             text,
             json: as_document(&reader, &scalars, &ranks),
             notes,
-            failure: None,
-        })
+            failure,
+        };
+        self.skip.tell(&reader, &mut report);
+        Ok(report)
     }
 }
 

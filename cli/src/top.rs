@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::find::Place;
 use crate::print::{Report, Table, clean, numbers};
+use crate::skip::SkipCorrupt;
 
 /// The arguments of `emberlens top`.
 #[derive(Args)]
@@ -44,12 +45,15 @@ pub struct Top {
     /// Stream to read [default: `default`, or the only one with the column]
     #[arg(long)]
     stream: Option<String>,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
 }
 
 impl Top {
     /// Ranks and shows the first samples; NaN comes last and is counted.
     pub fn run(&self, place: &Place) -> Result<Report> {
-        let reader = place.run(&self.run)?;
+        let reader = self.skip.run(place, &self.run)?;
         let mut by = RankBy::column(&self.by).epochs(match self.epoch {
             _ if self.mean => Epochs::Mean,
             Some(epoch) => Epochs::At(epoch),
@@ -66,12 +70,14 @@ impl Top {
         }
         let ranked = reader.rank(&by)?;
         let shown = &ranked.ranking.samples[..self.number.min(ranked.ranking.samples.len())];
-        Ok(Report {
+        let mut report = Report {
             text: self.text(reader.name(), &ranked, shown),
             json: self.json(reader.id(), &ranked, shown),
             notes: notes(&ranked),
             failure: None,
-        })
+        };
+        self.skip.tell(&reader, &mut report);
+        Ok(report)
     }
 
     fn text(&self, run: &str, ranked: &RankedRun, shown: &[RankedSample]) -> String {

@@ -6,7 +6,7 @@ use super::reader::{DamagedProject, DamagedRun, RunInfo, RunReader};
 use super::{Run, RunBuilder, builder::is_id_of};
 use crate::storage::{Location, names, without_credentials};
 use crate::table::{Columns, Table};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The root when nothing else is said.
 const DEFAULT_ROOT: &str = "./emberlens";
@@ -248,11 +248,12 @@ impl Project {
         let slug = names::slug(name)?;
         let mut named = Vec::new();
         for id in ids.iter().filter(|id| is_id_of(id, &slug)) {
-            // A run whose first document cannot be read has no name; `runs` reports it.
-            if let Ok((found, created_us)) = facts::read_created(&self.run_location(id))
-                && found == name
-            {
-                named.push((created_us, id));
+            match facts::read_created(&self.run_location(id)) {
+                Ok((found, created_us)) if found == name => named.push((created_us, id)),
+                // It may have the name: whoever goes on as if it had not starts a second run.
+                Err(error) if error.kind() == ErrorKind::Storage => return Err(error),
+                // A run whose first document is damaged has no name; `runs` reports it.
+                _ => {}
             }
         }
         named.sort_unstable_by(|a, b| b.cmp(a));

@@ -21,6 +21,7 @@ use crate::plot::{
     ANGLES, Color, Coordinates, Figure, Format, HEIGHTS, PlotError, SCALES, View, WIDTHS,
 };
 use crate::print::{Report, clean};
+use crate::skip::SkipCorrupt;
 
 /// The arguments of `emberlens plot`.
 #[derive(Args)]
@@ -96,6 +97,9 @@ struct Embedding {
     /// Replace the file when it exists
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
 }
 
 impl Plot {
@@ -111,7 +115,7 @@ impl Embedding {
     fn run(&self, place: &Place) -> Result<Report> {
         let format = format_of(&self.output)?;
         check_writable(&self.output, existing(self.force)).map_err(name_force)?;
-        let reader = place.run(&self.run)?;
+        let reader = self.skip.run(place, &self.run)?;
         let mut notes = Vec::new();
         let info = self.projection(&reader, &mut notes)?;
         let points = Points::read(&reader, info, self.epoch, self.split.as_deref())?;
@@ -140,7 +144,9 @@ impl Embedding {
             file.write_all(&bytes)
         })
         .map_err(name_force)?;
-        Ok(self.report(&reader, info, &points, drawn, notes))
+        let mut report = self.report(&reader, info, &points, drawn, notes);
+        self.skip.tell(&reader, &mut report);
+        Ok(report)
     }
 
     /// The reduction that was asked for, else the one made last.

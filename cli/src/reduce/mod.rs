@@ -30,6 +30,7 @@ use crate::find::Place;
 use crate::interrupt::on_ctrl_c;
 use crate::output::{existing, name_force};
 use crate::print::Report;
+use crate::skip::SkipCorrupt;
 use crate::wrong_usage;
 
 /// The column that is reduced unless another is named.
@@ -106,6 +107,9 @@ pub struct Reduce {
     /// Replace files that exist
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    skip: SkipCorrupt,
 }
 
 impl Reduce {
@@ -128,7 +132,13 @@ impl Reduce {
         };
         let input = Input::find(&self.input, place)?;
         match &input {
-            Input::Run(reader) => self.of_run(reader, format, &watcher),
+            Input::Run(reader) => {
+                let reader = self.skip.apply((**reader).clone());
+                let mut report = self.of_run(&reader, format, &watcher)?;
+                self.skip.tell(&reader, &mut report);
+                Ok(report)
+            }
+            _ if self.skip.skip_corrupt => wrong_usage("--skip-corrupt is for runs"),
             Input::Npy(_) if !self.column.is_empty() => Err(Error::invalid(
                 "--column",
                 self.column.join(","),
@@ -147,6 +157,11 @@ impl Reduce {
         }
         if is_pca && self.metric.is_some() {
             wrong_usage("--metric is for pacmap and umap: pca keeps euclidean distances");
+        }
+        if self.skip.skip_corrupt && self.output.is_none() {
+            wrong_usage(
+                "--skip-corrupt needs -o FILE: a run keeps the coordinates of all its rows, or none",
+            );
         }
         let input = Some(PathBuf::from(&self.input)).filter(|path| path.is_file());
         let labels = self.labels.as_ref().map(PathBuf::from);

@@ -8,7 +8,7 @@ fn every_command_prints_one_json_object_and_nothing_else() {
     let matrix = crate::embedded::matrix_file(&example);
     let coordinates = example.root().join("xy.npy").display().to_string();
     let picture = example.root().join("plot.svg").display().to_string();
-    let calls: [&[&str]; 7] = [
+    let calls: [&[&str]; 10] = [
         &["ls"],
         &["show", "cnn"],
         &["top", "cnn", "--by", "loss", "--epoch", "0"],
@@ -16,6 +16,9 @@ fn every_command_prints_one_json_object_and_nothing_else() {
         &["reduce", &matrix, "-o", &coordinates],
         &["reduce", &id],
         &["plot", "embedding", &id, "-o", &picture],
+        &["verify", "cnn"],
+        &["compact", "cnn"],
+        &["vacuum", "cnn"],
     ];
     for arguments in calls {
         assert!(example.json(arguments).is_object(), "{arguments:?}");

@@ -51,11 +51,17 @@ fn a_damaged_run_is_listed_by_its_folder_beside_the_others() {
     let damaged = example.root().join("digits/runs/broken-1/run");
     std::fs::create_dir_all(&damaged).unwrap();
     std::fs::write(damaged.join("00000000000000000000.json"), "{ torn").unwrap();
-    let list = example.json(&["ls", "--project", "digits"]);
-    let project = &list["projects"][0];
-    assert_eq!(project["runs"][0]["id"], example.cnn.as_str());
-    assert_eq!(project["damaged_runs"][0]["id"], "broken-1");
-    let text = example.text(&["ls"]);
+    let output = example.emberlens(&["ls", "--project=digits", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "damage is an error");
+    assert!(stderr(&output).contains("broken-1"), "{}", stderr(&output));
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let skipping = example.json(&["ls", "--project", "digits", "--skip-corrupt"]);
+    for list in [list, skipping] {
+        let project = &list["projects"][0];
+        assert_eq!(project["runs"][0]["id"], example.cnn.as_str());
+        assert_eq!(project["damaged_runs"][0]["id"], "broken-1");
+    }
+    let text = example.text(&["ls", "--skip-corrupt"]);
     assert!(
         text.contains("broken-1") && text.contains(&example.cnn),
         "{text}"
@@ -66,15 +72,18 @@ fn a_damaged_run_is_listed_by_its_folder_beside_the_others() {
 fn a_damaged_project_is_named_and_hides_no_other() {
     let example = Example::new();
     std::fs::write(example.root().join("other/project.json"), "{ torn").unwrap();
-    let output = example.emberlens(&["ls"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!(String::from_utf8_lossy(&output.stdout).contains(&example.cnn));
-    assert!(
-        stderr(&output).contains("other/project.json"),
-        "{}",
-        stderr(&output)
-    );
-    let list = example.json(&["ls"]);
+    for (option, code) in [(None, 1), (Some("--skip-corrupt"), 0)] {
+        let call: Vec<&str> = ["ls"].into_iter().chain(option).collect();
+        let output = example.emberlens(&call);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(&example.cnn));
+        assert!(
+            stderr(&output).contains("other/project.json"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let list = example.json(&["ls", "--skip-corrupt"]);
     assert_eq!(list["damaged_projects"][0]["folder"], "other");
     assert!(example.text(&["show", "cnn"]).contains(&example.cnn));
     for command in [["show", "mlp"], ["ls", "--project=other"]] {
@@ -132,10 +141,14 @@ fn damaged_scalars_are_told_and_hide_nothing_else() {
         std::fs::write(entry.unwrap().path(), "{ torn").unwrap();
     }
     for command in [["ls", "--project=digits"], ["show", "cnn"]] {
-        let output = example.emberlens(&command);
-        assert!(output.status.success(), "{}", stderr(&output));
-        assert!(String::from_utf8_lossy(&output.stdout).contains(&example.cnn));
-        assert!(stderr(&output).starts_with("note: "), "{}", stderr(&output));
+        let skipping = [command[0], command[1], "--skip-corrupt"];
+        for (call, code, start) in [(&command[..], 1, "error: "), (&skipping, 0, "note: ")] {
+            let output = example.emberlens(call);
+            assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+            assert!(String::from_utf8_lossy(&output.stdout).contains(&example.cnn));
+            assert!(stderr(&output).starts_with(start), "{}", stderr(&output));
+            assert!(stderr(&output).contains("scalars"), "{}", stderr(&output));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod a_file_has_what_the_run_would_keep;
 mod a_run_is_reduced_in_place_or_into_a_file;
+mod damage_is_skipped_when_asked;
 mod embedded;
 mod errors_end_with_1_and_say_what_exists;
 mod example;
@@ -15,5 +16,6 @@ mod reduce_gives_the_librarys_coordinates;
 mod reduce_leaves_no_half_file;
 mod show_tells_the_whole_run;
 mod top_ranks_what_was_collected;
+mod upkeep_says_what_it_did;
 mod verify_names_what_is_damaged;
 mod wrong_usage_ends_with_2;
