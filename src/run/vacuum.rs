@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::RunReader;
 use super::clock::now_us;
 use super::facts::{self, Fact};
+use super::{RankInfo, RunReader, Status};
 use crate::progress::Progress;
 use crate::storage::{Location, Object};
 use crate::table::{DeltaTable, Needed};
@@ -109,7 +109,7 @@ impl RunReader {
         let until_us = now_us().saturating_sub(age_us);
         // As it is now: documents that were written since this reader was opened name files too.
         let now = RunReader::open(self.location().clone(), self.project_location().clone())?;
-        if now.status().is_active() && older_than < LEAST_AGE_OF_ACTIVE {
+        if older_than < LEAST_AGE_OF_ACTIVE && now.is_written()? {
             let reason = format!(
                 "run `{}` is being written, and its writer may need younger files",
                 self.id()
@@ -135,6 +135,13 @@ impl RunReader {
         search.models()?;
         search.staged()?;
         Ok(search.found)
+    }
+
+    /// Whether a process writes the run: another rank may go on after rank 0 has ended it.
+    fn is_written(&self) -> Result<bool> {
+        let is_active = |status: &Status| status.is_active();
+        let is_rank_active = |rank: &RankInfo| rank.status.as_ref().is_some_and(is_active);
+        Ok(is_active(self.status()) || self.ranks()?.iter().any(is_rank_active))
     }
 }
 

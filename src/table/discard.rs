@@ -105,6 +105,11 @@ impl DeltaTable {
         gone: &HashSet<String>,
     ) -> Result<Option<Vec<DataFile>>> {
         let batches = self.read_checked(file, snapshot.schema())?;
+        // A file of rows that belong to no pass need not have the column.
+        let has_column = |batch: &RecordBatch| batch.column_by_name(column).is_some();
+        if !batches.iter().all(has_column) {
+            return Ok(None);
+        }
         let mut kept = Vec::with_capacity(batches.len());
         let mut has_any = false;
         for batch in &batches {
