@@ -13,11 +13,14 @@ use ndarray::Array2;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+/// Single and double as bits, a number that may be null, a text.
+type Row = (u32, u64, Option<i64>, Option<String>);
+
 /// One pass: what its rows hold, and how it ends.
 #[derive(Clone, Debug)]
 struct Pass {
     /// Rows of each flush: single and double as bits, a number that may be null, a text.
-    flushes: Vec<Vec<(u32, u64, Option<i64>, Option<String>)>>,
+    flushes: Vec<Vec<Row>>,
     epoch: Option<i64>,
     /// Has a column that the others lack.
     is_wider: bool,
@@ -65,7 +68,7 @@ fn pass() -> impl Strategy<Value = Pass> {
         })
 }
 
-fn columns(rows: &[(u32, u64, Option<i64>, Option<String>)], is_wider: bool) -> Columns {
+fn columns(rows: &[Row], is_wider: bool) -> Columns {
     let single = Float32Array::from_iter_values(rows.iter().map(|row| f32::from_bits(row.0)));
     let double = Float64Array::from_iter_values(rows.iter().map(|row| f64::from_bits(row.1)));
     let vectors = Array2::from_shape_fn((rows.len(), 3), |(row, axis)| {
