@@ -149,7 +149,7 @@ fn line(
     let folder = project.location().join("runs").join(&info.id);
     let reader = RunReader::open(folder, project.location().clone());
     let reader = reader.map(|reader| skip.apply(reader));
-    let read = reader.and_then(|reader| Ok((reader.scalars(), reader)));
+    let read = reader.map(|reader| (reader.scalars(), reader));
     let (scalars, reader) = match read {
         Ok((scalars, reader)) => (scalars, Some(reader)),
         Err(error) => (Err(error), None),
