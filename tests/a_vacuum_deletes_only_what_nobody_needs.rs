@@ -208,6 +208,7 @@ fn leftovers_go_and_what_is_not_ours_stays() {
         "models/embedding-pca-01.bin".to_owned(),
         "run/00000000000000000009.json#4711000".to_owned(),
         "metrics/default/_delta_log/00000000000000000009.json#4711001".to_owned(),
+        "metrics/default/_announced/01k00000000000000000000000.json".to_owned(),
     ];
     let foreign = [
         "metrics/default/notes.parquet",
@@ -236,8 +237,14 @@ fn leftovers_go_and_what_is_not_ours_stays() {
             .count()
     };
     assert_eq!(
-        [Unneeded::Data, Unneeded::Model, Unneeded::Staged].map(of),
-        [2, 1, 2]
+        [
+            Unneeded::Data,
+            Unneeded::Model,
+            Unneeded::Staged,
+            Unneeded::Announced
+        ]
+        .map(of),
+        [2, 1, 2, 1]
     );
     vacuum.delete(&Silent).unwrap();
     assert_eq!(files(&path), &all - &leftovers);

@@ -310,3 +310,74 @@ fn every_failed_call_of_a_vacuum_leaves_a_whole_run() {
         )
     });
 }
+
+#[test]
+fn every_failed_call_of_a_resume_leaves_a_whole_run() {
+    for is_compacted in [false, true] {
+        every_call(20, |fault| {
+            let store = whole();
+            let clean = Location::in_store(store.clone(), "")
+                .unwrap()
+                .assume_atomic_creates();
+            let project = Project::at(clean, "p").unwrap();
+            if is_compacted {
+                let reader = project.open_run("r").unwrap();
+                reader.compact(&Silent).unwrap();
+            }
+            attempt(
+                fault,
+                &store,
+                |root| resume(&Project::at(root.clone(), "p")?),
+                |_, what| check_resumed(&project, what),
+            )
+        });
+    }
+}
+
+/// Goes on with epoch 1.
+fn resume(project: &Project) -> Result<()> {
+    let run = project.run("r").if_exists(IfExists::Resume).from_epoch(1);
+    let run = run.start()?;
+    run.log(&[("loss", 0.25)], At::epoch(1))?;
+    let mut writer = MetricsTableWriter::new(&run).split("train").epoch(1);
+    writer.add_batch(batch(7))?;
+    writer.finalize()?;
+    run.complete()
+}
+
+/// Epoch 0 is as it was; epoch 1 is the old one, gone, or the new one. Then a resume works.
+fn check_resumed(project: &Project, what: &str) {
+    let seen = |epoch| {
+        let reader = project.open_run("r").unwrap();
+        let ids = reader
+            .metrics("default")
+            .epoch(epoch)
+            .values::<i64>("example_id");
+        ids.unwrap_or_else(|error| panic!("{what}: {}", error.chain()))
+    };
+    assert_eq!(seen(0), (0..2 * HALF).collect::<Vec<_>>(), "{what}");
+    let again: Vec<i64> = (7..7 + HALF).collect();
+    let rows = seen(1);
+    assert!(
+        rows.is_empty() || rows == again || rows == (0..2 * HALF).collect::<Vec<_>>(),
+        "{what}: {rows:?}"
+    );
+    resume(project).unwrap_or_else(|error| panic!("{what}: {}", error.chain()));
+    assert_eq!(seen(0), (0..2 * HALF).collect::<Vec<_>>(), "{what}");
+    assert_eq!(seen(1), again, "{what}");
+    let reader = project.open_run("r").unwrap();
+    let scalars = reader.scalars().unwrap();
+    let logged: Vec<_> = scalars
+        .iter()
+        .map(|scalar| (scalar.epoch, scalar.value))
+        .collect();
+    assert_eq!(logged, [(Some(0), 0.5), (Some(1), 0.25)], "{what}");
+    let stored = DeltaTable::open(reader.location().join("metrics/default")).unwrap();
+    let stored = stored.snapshot().unwrap().read(Some(&["pass_id"])).unwrap();
+    let ids = values::<String>(&stored, "pass_id").unwrap();
+    let complete = reader.passes("default");
+    let counted = ids
+        .iter()
+        .filter(|id| complete.iter().any(|pass| pass.pass_id == **id));
+    assert_eq!(counted.count() as i64, 3 * HALF, "{what}");
+}

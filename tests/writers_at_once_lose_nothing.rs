@@ -93,7 +93,8 @@ fn processes_at_once_lose_nothing() {
 
 fn check(place: &Location, writers: i64, commits: i64) {
     let snapshot = DeltaTable::open(place.clone()).unwrap().snapshot().unwrap();
-    assert_eq!(snapshot.version() as i64, writers * commits);
+    // Fewer where one took along the rows of others.
+    assert!(snapshot.version() as i64 <= writers * commits);
     let rows = snapshot.read(None).unwrap();
     let mut found: Vec<_> = values::<i64>(&rows, "writer")
         .unwrap()

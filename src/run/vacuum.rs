@@ -8,7 +8,7 @@ use super::facts::{self, Fact};
 use super::{RankInfo, RunReader, Status};
 use crate::progress::Progress;
 use crate::storage::{Location, Object};
-use crate::table::{DeltaTable, Needed};
+use crate::table::{ANNOUNCED, DeltaTable, Needed};
 use crate::{Error, Result};
 
 /// How old files are at least, unless told otherwise: a reader, or a writer that stood still, has
@@ -29,6 +29,8 @@ pub enum Unneeded {
     Model,
     /// What a write that never ended left behind.
     Staged,
+    /// A commit that others were asked to take along, whose writer is gone.
+    Announced,
 }
 
 impl Unneeded {
@@ -38,6 +40,7 @@ impl Unneeded {
             Self::Data => "data",
             Self::Model => "model",
             Self::Staged => "staged",
+            Self::Announced => "announced",
         }
     }
 }
@@ -162,7 +165,9 @@ impl Vacuum {
             let folder = self.run.join(&file.folder);
             match file.reason {
                 Unneeded::Staged => folder.delete_staged(&file.name)?,
-                Unneeded::Data | Unneeded::Model => folder.join(&file.name).delete()?,
+                Unneeded::Data | Unneeded::Model | Unneeded::Announced => {
+                    folder.join(&file.name).delete()?
+                }
             }
             progress.update(done);
         }
@@ -189,6 +194,13 @@ impl Search<'_> {
         }
         for folder in folders {
             let place = run.join(&folder);
+            // Before the files that they name.
+            let announced = place.join(ANNOUNCED).objects()?;
+            self.add(
+                &format!("{folder}/{ANNOUNCED}"),
+                announced,
+                Unneeded::Announced,
+            );
             // Before the log is read: what is committed after this is in none of both.
             let mut objects = place.objects()?;
             objects.retain(|object| is_data(&object.name));

@@ -160,7 +160,7 @@ impl Documents {
 const SEAL: &str = ",\"crc32\":\"";
 
 /// An object with its checksum; anything else stays as it is.
-fn sealed(mut json: Vec<u8>) -> Vec<u8> {
+pub(crate) fn sealed(mut json: Vec<u8>) -> Vec<u8> {
     if json.len() > 2 && json.last() == Some(&b'}') {
         json.pop();
         let seal = format!("{SEAL}{:08x}\"}}", crc32fast::hash(&json));

@@ -10,9 +10,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::bounds::FileStats;
+use super::bounds::{FileStats, StatsRecord};
 use super::column_names;
 use super::fields::same_type;
 use crate::storage::Location;
@@ -42,6 +43,34 @@ impl DataFile {
         self.stats.rows()
     }
 
+    /// What others need to know of it to commit it.
+    pub(super) fn record(&self) -> FileRecord {
+        FileRecord {
+            name: self.name.clone(),
+            size_bytes: self.size_bytes,
+            modified_ms: self.modified_ms,
+            stats: self.stats.record(),
+        }
+    }
+
+    /// The file of a record, in a table of that schema; `None` when it does not fit.
+    pub(super) fn of_record(record: FileRecord, schema: &Schema) -> Option<Self> {
+        let name = record
+            .name
+            .strip_prefix("part-")?
+            .strip_suffix(".parquet")?;
+        let is_ours = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_ours.then_some(())?;
+        Some(Self {
+            stats: FileStats::of_record(record.stats, schema)?,
+            name: record.name,
+            size_bytes: record.size_bytes,
+            modified_ms: record.modified_ms,
+        })
+    }
+
     pub(super) fn stats(&self) -> Result<StructArray, ArrowError> {
         self.stats.to_struct()
     }
@@ -58,6 +87,15 @@ impl DataFile {
             ..self.clone()
         }
     }
+}
+
+/// A [`DataFile`] as JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FileRecord {
+    name: String,
+    size_bytes: u64,
+    modified_ms: i64,
+    stats: StatsRecord,
 }
 
 /// Streams batches of one schema into data files.

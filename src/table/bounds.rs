@@ -10,6 +10,7 @@ use arrow_array::{
     StructArray,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use serde::{Deserialize, Serialize};
 
 use super::actions::stats_struct;
 
@@ -17,12 +18,13 @@ use super::actions::stats_struct;
 const MAX_STRING: usize = 64;
 
 /// The bounds of one column so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Bounds {
     /// No non-null value yet.
     Empty,
     Int(i64, i64),
-    Float(f64, f64),
+    Float(#[serde(with = "bits")] f64, #[serde(with = "bits")] f64),
     Text(String, String),
     /// A value that has no order (NaN), an infinity, a long string, or a type without bounds. A
     /// reader that trusts a finite maximum would skip files that hold an infinity.
@@ -57,6 +59,30 @@ impl FileStats {
 
     pub(super) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    pub(super) fn record(&self) -> StatsRecord {
+        let columns = self.columns.iter();
+        StatsRecord {
+            rows: self.rows,
+            columns: columns
+                .map(|(name, _, nulls, bounds)| (name.clone(), *nulls, bounds.clone()))
+                .collect(),
+        }
+    }
+
+    /// The statistics of a record, in a table of that schema; `None` where they do not fit.
+    pub(super) fn of_record(record: StatsRecord, schema: &Schema) -> Option<Self> {
+        let columns = record.columns.into_iter().map(|(name, nulls, bounds)| {
+            let data_type = schema.field_with_name(&name).ok()?.data_type().clone();
+            bounds
+                .fits(&data_type)
+                .then_some((name, data_type, nulls, bounds))
+        });
+        Some(Self {
+            rows: record.rows,
+            columns: columns.collect::<Option<_>>()?,
+        })
     }
 
     /// Takes in a batch of the file's schema.
@@ -108,7 +134,44 @@ impl FileStats {
     }
 }
 
+/// [`FileStats`] as JSON: the types are those of the table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StatsRecord {
+    rows: u64,
+    columns: Vec<(String, u64, Bounds)>,
+}
+
+/// A float as its bits: a bound that decimals round would be none.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
+}
+
 impl Bounds {
+    fn fits(&self, data_type: &DataType) -> bool {
+        match self {
+            Self::Empty | Self::None => true,
+            Self::Int(low, high) => match data_type {
+                DataType::Int64 => true,
+                DataType::Int32 => [low, high].iter().all(|&&one| i32::try_from(one).is_ok()),
+                _ => false,
+            },
+            Self::Float(low, high) => {
+                matches!(data_type, DataType::Float32 | DataType::Float64)
+                    && low.is_finite()
+                    && high.is_finite()
+            }
+            Self::Text(..) => matches!(data_type, DataType::Utf8),
+        }
+    }
+
     fn arrays(&self, data_type: &DataType) -> Option<(ArrayRef, ArrayRef)> {
         fn pair<A: Array + From<Vec<T>> + 'static, T>(low: T, high: T) -> (ArrayRef, ArrayRef) {
             (Arc::new(A::from(vec![low])), Arc::new(A::from(vec![high])))

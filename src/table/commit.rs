@@ -1,32 +1,27 @@
 //! Committing files to a table: in turn with other writers, and with a known outcome.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use delta_kernel::committer::FileSystemCommitter;
-use delta_kernel::engine::arrow_data::ArrowEngineData;
-use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
 use ulid::Ulid;
 
-use super::actions::add_actions;
+use super::announce::{Announced, Announcement, Turn};
 use super::append::{DataFile, FileWriter};
-use super::damage;
-use super::delta::{DeltaTable, ENGINE_INFO};
-use super::fence::named;
-use super::fields::new_fields;
-use super::snapshot::Snapshot;
+use super::attempt::pause;
+use super::delta::DeltaTable;
 use crate::{Error, Result};
 
+/// After how many lost races a commit is laid open to others: where two or three write they are few.
+const ALONE: u32 = 3;
 /// How many other writers may win in a row before a commit gives up.
 const MAX_CONFLICTS: u32 = 200;
 /// Milliseconds within which a writer tries again after its first lost race.
 const FIRST_WINDOW_MS: u64 = 8;
 /// How often that window doubles, at most.
 const MAX_DOUBLINGS: u32 = 6;
-/// How often a commit whose outcome is unknown is looked up and tried again.
-const MAX_RETRIES: u32 = 5;
 
 impl DeltaTable {
     /// Commits data files; columns that the table lacks are added as nullable columns.
@@ -37,7 +32,7 @@ impl DeltaTable {
         files: &[DataFile],
         schema: &Schema,
     ) -> Result<u64> {
-        self.commit_in_turn(&Commit::try_new(writer_id, sequence, files, schema)?)
+        self.commit_in_turn(Commit::of(writer_id, sequence, files, schema))
     }
 
     /// Commits data files in place of all that the table holds; older versions keep theirs.
@@ -47,9 +42,9 @@ impl DeltaTable {
         files: &[DataFile],
         schema: &Schema,
     ) -> Result<u64> {
-        let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
+        let mut commit = Commit::of(writer_id, 0, files, schema);
         commit.removes = Removes::All;
-        self.commit_in_turn(&commit)
+        self.commit_in_turn(commit)
     }
 
     /// Commits these rows, maybe none, in place of all that the table holds, as the version right after
@@ -62,10 +57,7 @@ impl DeltaTable {
             writer.write(rows)?;
         }
         let files = writer.finish()?;
-        let mut commit = match files.is_empty() {
-            true => Commit::of_nothing(&writer_id, 0, &schema),
-            false => Commit::try_new(&writer_id, 0, &files, &schema)?,
-        };
+        let mut commit = Commit::of(&writer_id, 0, &files, &schema);
         commit.removes = Removes::All;
         Ok(self.attempt(&commit, self.latest(), Some(base))?.is_some())
     }
@@ -80,10 +72,7 @@ impl DeltaTable {
         change: Change,
     ) -> Result<Option<u64>> {
         let writer_id = format!("rewrite-{}", Ulid::new().to_string().to_ascii_lowercase());
-        let mut commit = match files.is_empty() {
-            true => Commit::of_nothing(&writer_id, 0, schema),
-            false => Commit::try_new(&writer_id, 0, files, schema)?,
-        };
+        let mut commit = Commit::of(&writer_id, 0, files, schema);
         commit.removes = Removes::Named(names);
         commit.change = change;
         for conflicts in 0..MAX_CONFLICTS {
@@ -108,8 +97,8 @@ impl DeltaTable {
         sequence: i64,
         schema: &Schema,
     ) -> Result<()> {
-        let commit = Commit::of_nothing(writer_id, sequence, schema);
-        self.commit_in_turn(&commit).map(drop)
+        self.commit_in_turn(Commit::of(writer_id, sequence, &[], schema))
+            .map(drop)
     }
 
     /// As [`DeltaTable::replace_all`], as the version right after `base`; `None` when another writer
@@ -121,12 +110,25 @@ impl DeltaTable {
         files: &[DataFile],
         schema: &Schema,
     ) -> Result<Option<u64>> {
-        let mut commit = Commit::try_new(writer_id, 0, files, schema)?;
+        let mut commit = Commit::of(writer_id, 0, files, schema);
         commit.removes = Removes::All;
         self.attempt(&commit, self.latest(), Some(base))
     }
 
-    fn commit_in_turn(&self, commit: &Commit<'_>) -> Result<u64> {
+    fn commit_in_turn(&self, mut commit: Commit<'_>) -> Result<u64> {
+        let mut announced = None;
+        let outcome = self.commit_among_others(&mut commit, &mut announced);
+        if let Some(announced) = announced {
+            announced.withdraw(&commit.others);
+        }
+        outcome
+    }
+
+    fn commit_among_others(
+        &self,
+        commit: &mut Commit<'_>,
+        announced: &mut Option<Announced>,
+    ) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
             let landed = match conflicts {
                 0 => self.attempt(commit, self.last_seen(), None)?,
@@ -136,9 +138,41 @@ impl DeltaTable {
                 tracing::debug!(conflicts, version, "committed");
                 return Ok(version);
             }
-            pause_at_random(conflicts, commit);
+            if announced.is_none() && self.is_crowded(conflicts + 1) {
+                *announced = self.announce(commit);
+            }
+            commit.others.clear();
+            match announced.as_mut().map(Announced::wait_for_turn) {
+                Some(Ok(Turn::Ours(others))) => commit.others = others,
+                Some(Ok(Turn::Taken)) => *announced = None,
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "other appends are not known");
+                    pause_at_random(conflicts);
+                }
+                None => pause_at_random(conflicts),
+            }
         }
         Err(self.conflicted())
+    }
+
+    /// Whether so many write that one should commit for all.
+    fn is_crowded(&self, lost: u32) -> bool {
+        lost >= ALONE || Announced::is_any(self).unwrap_or(false)
+    }
+
+    /// Lays an append open to others; `None` for what cannot be taken along, and where it fails.
+    fn announce(&self, commit: &Commit<'_>) -> Option<Announced> {
+        let is_append = matches!(commit.removes, Removes::Nothing) && !commit.files.is_empty();
+        let has_all = |schema: &Schema| {
+            let mut fields = commit.schema.fields().iter();
+            fields.all(|field| schema.field_with_name(field.name()).is_ok())
+        };
+        if !is_append || !self.last_seen().is_ok_and(|seen| has_all(seen.schema())) {
+            return None;
+        }
+        Announced::lay_open(self, commit.writer_id, commit.sequence, commit.files)
+            .inspect_err(|error| tracing::debug!(%error, "nobody is asked to take a commit along"))
+            .ok()
     }
 
     fn conflicted(&self) -> Error {
@@ -156,200 +190,21 @@ impl DeltaTable {
         schema: &Schema,
     ) -> Result<Option<u64>> {
         let sequence = i64::try_from(base).unwrap_or(i64::MAX);
-        let commit = Commit::try_new(writer_id, sequence, files, schema)?;
+        let commit = Commit::of(writer_id, sequence, files, schema);
         self.attempt(&commit, self.latest(), Some(base))
-    }
-
-    /// One attempt on top of `snapshot` with a known outcome: the version, or `None` after a lost race.
-    ///
-    /// After an error the outcome is unknown until the log is read again and shows our transaction,
-    /// or shows that it is not there; then the same is tried again, a few times.
-    fn attempt(
-        &self,
-        commit: &Commit<'_>,
-        snapshot: Result<Snapshot>,
-        base: Option<u64>,
-    ) -> Result<Option<u64>> {
-        let (mut tries, mut blind_looks) = (0, 0);
-        let mut is_lost = false;
-        let mut unknown: Option<Unknown> = None;
-        let mut seen = snapshot.and_then(|snapshot| self.with_landed(commit, snapshot));
-        loop {
-            match (seen, &unknown) {
-                (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
-                (Ok((_, Some(version))), None) => return self.confirm(version).map(Some),
-                (Ok((_, Some(_))), Some(unknown)) => {
-                    return self.confirm(unknown.version).map(Some);
-                }
-                (Ok((snapshot, None)), Some(unknown))
-                    if is_lost && snapshot.version() < unknown.version =>
-                {
-                    // The version is there, and the listing does not show it yet: maybe it is ours.
-                    if blind_looks == MAX_RETRIES {
-                        let reason = format!("listings do not show version {}", unknown.version);
-                        return Err(self.unknown_outcome(reason, unknown));
-                    }
-                    blind_looks += 1;
-                }
-                (Ok((_, None)), _) if is_lost => return Ok(None),
-                (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
-                    let path = self.location().url();
-                    return Err(Error::storage("commit", path, unknown.failure.as_str()));
-                }
-                (Ok((snapshot, None)), _) => match self.try_commit(commit, &snapshot, base)? {
-                    Attempt::Committed(version) => return Ok(Some(version)),
-                    // After a try of unknown outcome the version may be our own that took its time.
-                    Attempt::Conflict if unknown.is_some() => is_lost = true,
-                    Attempt::Conflict => return Ok(None),
-                    // What was seen last may name files that another tool has cleaned up since.
-                    Attempt::Unprepared(_) if blind_looks < MAX_RETRIES => blind_looks += 1,
-                    Attempt::Unprepared(error) => return Err(error),
-                    Attempt::Unknown(failure) => {
-                        let version = snapshot.version() + 1;
-                        unknown = Some(Unknown { version, failure });
-                        tries += 1;
-                    }
-                },
-                (Err(_), _) if blind_looks < MAX_RETRIES => blind_looks += 1,
-                (Err(unread), None) => return Err(unread),
-                (Err(unread), Some(unknown)) => {
-                    return Err(self.unknown_outcome(unread.chain(), unknown));
-                }
-            }
-            pause((tries + blind_looks) * 5, commit.sequence);
-            seen = self
-                .latest()
-                .and_then(|snapshot| self.with_landed(commit, snapshot));
-        }
-    }
-
-    fn unknown_outcome(&self, reason: String, unknown: &Unknown) -> Error {
-        Error::UnknownOutcome {
-            operation: "commit",
-            reason,
-            source: unknown.failure.as_str().into(),
-            path: self.location().url(),
-        }
-    }
-
-    /// The snapshot, and its version if our own transaction is in it.
-    fn with_landed(
-        &self,
-        commit: &Commit<'_>,
-        snapshot: Snapshot,
-    ) -> Result<(Snapshot, Option<u64>)> {
-        let engine = self.location().engine();
-        let sequence = snapshot
-            .kernel()
-            .get_app_id_version(commit.writer_id, engine.as_ref())
-            .map_err(|error| self.failed("read the log", error))?;
-        let landed = sequence.is_some_and(|sequence| sequence >= commit.sequence);
-        if !landed {
-            self.check_fence(&snapshot)?;
-        }
-        let version = landed.then(|| snapshot.version());
-        Ok((snapshot, version))
-    }
-
-    fn unread_names(&self) -> Error {
-        let reason = "the log's entries tell no names of files";
-        Error::storage("prepare a commit", self.location().url(), reason)
-    }
-
-    /// A commit that failed, now or in an earlier call, and is in the log all the same: durable now,
-    /// as one that did not fail.
-    pub(super) fn confirm(&self, version: u64) -> Result<u64> {
-        let entry = format!("_delta_log/{version:020}.json");
-        self.location().join(&entry).make_durable()?;
-        Ok(version)
-    }
-
-    fn try_commit(
-        &self,
-        commit: &Commit<'_>,
-        snapshot: &Snapshot,
-        base: Option<u64>,
-    ) -> Result<Attempt> {
-        let engine = self.location().engine();
-        if base.is_some_and(|base| base != snapshot.version()) {
-            return Ok(Attempt::Conflict);
-        }
-        let new_fields = new_fields(snapshot.schema(), commit.schema, &self.location().url())?;
-        let (operation, is_change) = match commit.change {
-            Change::Rows => (UpdateTableOperation::Write, true),
-            Change::Files => (UpdateTableOperation::Optimize, false),
-        };
-        let mut update = snapshot
-            .kernel()
-            .clone()
-            .update_table(operation, ENGINE_INFO, is_change)
-            .with_transaction_id(commit.writer_id.to_owned(), commit.sequence);
-        let only_adds = commit.adds.is_some() && matches!(commit.removes, Removes::Nothing);
-        if new_fields.is_empty() && only_adds {
-            update = update.with_blind_append();
-        }
-        for field in new_fields {
-            update = update.add_column(field);
-        }
-        let built = update.build(engine.as_ref(), Box::new(FileSystemCommitter::new()));
-        let mut transaction = match built {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                return Ok(Attempt::Unprepared(self.failed("prepare a commit", error)));
-            }
-        };
-        if !matches!(commit.removes, Removes::Nothing) {
-            for page in snapshot.scan_pages()? {
-                let files = match commit.removes {
-                    Removes::Named(names) => named(page.scan_files, names)
-                        .map_err(|error| self.failed("prepare a commit", error))?
-                        .ok_or_else(|| self.unread_names())?,
-                    _ => page.scan_files,
-                };
-                transaction.remove_files(files);
-            }
-        }
-        if let Some(adds) = &commit.adds {
-            transaction.add_files(Box::new(ArrowEngineData::new(adds.clone())));
-        }
-        self.location().check_creates()?;
-        Ok(match transaction.commit(engine.as_ref()) {
-            Ok(CommitResult::Committed(done)) => {
-                if let Some(committed) = done.post_commit_snapshot() {
-                    self.remember_committed(committed);
-                }
-                Attempt::Committed(done.commit_version())
-            }
-            Ok(CommitResult::Conflicted(_)) => self.conflict(commit, snapshot.version() + 1),
-            Ok(CommitResult::Retryable(retry)) => Attempt::Unknown(damage::reason(&retry.error)),
-            Err(error) => Attempt::Unknown(damage::reason(&error)),
-        })
-    }
-
-    /// Who took that version: at stores elsewhere it may have been this very try.
-    fn conflict(&self, commit: &Commit<'_>, version: u64) -> Attempt {
-        if !self.location().is_elsewhere() {
-            return Attempt::Conflict;
-        }
-        match self.is_entry_of(version, commit.writer_id, commit.sequence) {
-            Ok(Some(true)) => Attempt::Committed(version),
-            Ok(Some(false)) => Attempt::Conflict,
-            Ok(None) => Attempt::Unknown(
-                "the store says that the entry exists, and does not show it".into(),
-            ),
-            Err(error) => Attempt::Unknown(error.chain()),
-        }
     }
 }
 
 /// What is to be committed, and the name under which the log will know it.
-struct Commit<'a> {
-    writer_id: &'a str,
-    sequence: i64,
-    adds: Option<RecordBatch>,
-    schema: &'a Schema,
-    removes: Removes<'a>,
-    change: Change,
+pub(super) struct Commit<'a> {
+    pub(super) writer_id: &'a str,
+    pub(super) sequence: i64,
+    pub(super) files: &'a [DataFile],
+    pub(super) schema: &'a Schema,
+    pub(super) removes: Removes<'a>,
+    pub(super) change: Change,
+    /// Appends of other writers that may go with it.
+    pub(super) others: Vec<Arc<Announcement>>,
 }
 
 /// What a commit changes.
@@ -362,168 +217,43 @@ pub(super) enum Change {
 
 /// Which of the files that are there a commit takes out.
 #[derive(Clone, Copy)]
-enum Removes<'a> {
+pub(super) enum Removes<'a> {
     Nothing,
     All,
     Named(&'a HashSet<String>),
 }
 
 impl<'a> Commit<'a> {
-    fn try_new(
+    /// Files, maybe none, beside those that are there.
+    pub(super) fn of(
         writer_id: &'a str,
         sequence: i64,
-        files: &[DataFile],
+        files: &'a [DataFile],
         schema: &'a Schema,
-    ) -> Result<Self> {
-        Ok(Self {
-            adds: Some(add_actions(files)?),
-            ..Self::of_nothing(writer_id, sequence, schema)
-        })
-    }
-
-    fn of_nothing(writer_id: &'a str, sequence: i64, schema: &'a Schema) -> Self {
+    ) -> Self {
         Self {
             writer_id,
             sequence,
-            adds: None,
+            files,
             schema,
             removes: Removes::Nothing,
             change: Change::Rows,
+            others: Vec::new(),
         }
     }
-}
-
-/// A try that failed, and the version that it would have made.
-struct Unknown {
-    version: u64,
-    failure: String,
-}
-
-enum Attempt {
-    Committed(u64),
-    Conflict,
-    /// Nothing was written.
-    Unprepared(Error),
-    Unknown(String),
 }
 
 /// Waits after a lost race, anywhere within a window that doubles each time: writers that began at the
 /// same moment draw apart instead of meeting again.
-fn pause_at_random(conflicts: u32, commit: &Commit<'_>) {
+fn pause_at_random(conflicts: u32) {
     let window = FIRST_WINDOW_MS << conflicts.min(MAX_DOUBLINGS);
-    let writer = u64::from(crc32fast::hash(commit.writer_id.as_bytes()));
-    let seed = writer << 32 ^ commit.sequence.unsigned_abs() << 8 ^ u64::from(conflicts);
-    // Knuth's multiplicative hashing; its upper half is as good as random.
-    let drawn = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % window;
-    std::thread::sleep(Duration::from_millis(drawn));
+    std::thread::sleep(Duration::from_millis(random(window.into())));
 }
 
-/// Waits a little longer each time, spread by the sequence so that writers do not march in step.
-fn pause(step: u32, sequence: i64) {
-    let spread = sequence.unsigned_abs().wrapping_mul(2_654_435_761) % 7;
-    std::thread::sleep(Duration::from_millis(u64::from(step) + spread));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use emberlens_testkit::{Fault, FaultStore, Operation};
-    use object_store::memory::InMemory;
-
-    use super::*;
-    use crate::storage::Location;
-    use crate::table::Columns;
-
-    fn rows(x: i64) -> RecordBatch {
-        Columns::new()
-            .with("x", vec![x])
-            .into_batch("test")
-            .unwrap()
-    }
-
-    /// A table of one row whose next commit meets that fault, and what is really in it.
-    fn table(fault: Fault) -> (DeltaTable, DeltaTable) {
-        let inner = Arc::new(InMemory::new());
-        let open = |store| {
-            let place = Location::in_store(store, "t").unwrap();
-            place.assume_atomic_creates()
-        };
-        let clean = DeltaTable::create(open(inner.clone()), &rows(0).schema()).unwrap();
-        clean.append("first", 0, &[rows(1)]).unwrap();
-        let mut is_armed = true;
-        let store = FaultStore::new(inner, move |call| {
-            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
-            (is_commit && std::mem::take(&mut is_armed)).then_some(fault)
-        });
-        (DeltaTable::open(open(Arc::new(store))).unwrap(), clean)
-    }
-
-    #[test]
-    fn a_commit_whose_outcome_was_unknown_has_its_own_version_and_is_there_once() {
-        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Late] {
-            let (table, clean) = table(fault);
-            assert!(table.replace_rows_after(1, &rows(2)).unwrap(), "{fault:?}");
-            let snapshot = clean.snapshot().unwrap();
-            assert_eq!(snapshot.version(), 2, "{fault:?}");
-            assert_eq!(snapshot.row_count().unwrap(), 1, "{fault:?}");
-            assert!(!table.replace_rows_after(1, &rows(3)).unwrap(), "{fault:?}");
-        }
-    }
-
-    /// A client that sends a commit again is told that its own version is taken.
-    #[test]
-    fn a_conflict_with_itself_is_a_commit() {
-        let store = FaultStore::new(Arc::new(InMemory::new()), |call| {
-            (call.operation == Operation::Create).then_some(Fault::Twice)
-        });
-        let place = Location::in_store(Arc::new(store), "t").unwrap();
-        let place = place.assume_atomic_creates();
-        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
-        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
-        assert!(table.replace_rows_after(1, &rows(2)).unwrap());
-        assert!(!table.replace_rows_after(1, &rows(2)).unwrap());
-        assert_eq!(table.append("v", 0, &[rows(3)]).unwrap(), 3);
-        let snapshot = table.snapshot().unwrap();
-        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (3, 2));
-    }
-
-    /// A commit that fails after it was done, and listings that do not show it for a while.
-    #[test]
-    fn a_listing_that_lags_behind_makes_no_loser_of_the_winner() {
-        let inner = Arc::new(InMemory::new());
-        let (mut is_armed, mut stale) = (false, 0);
-        let store = FaultStore::new(inner.clone(), move |call| {
-            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
-            if is_commit
-                && call.path.ends_with("02.json")
-                && !std::mem::replace(&mut is_armed, true)
-            {
-                return Some(Fault::After);
-            }
-            if is_armed && call.operation == Operation::List && stale < 4 {
-                stale += 1;
-                return Some(Fault::Stale);
-            }
-            None
-        });
-        let place = Location::in_store(Arc::new(store), "t").unwrap();
-        let place = place.assume_atomic_creates();
-        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
-        table.append("first", 0, &[rows(1)]).unwrap();
-        assert!(
-            table.replace_rows_after(1, &rows(2)).unwrap(),
-            "it was ours"
-        );
-        let clean = DeltaTable::open(Location::in_store(inner, "t").unwrap()).unwrap();
-        let snapshot = clean.snapshot().unwrap();
-        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (2, 1));
-    }
-
-    #[test]
-    fn an_append_that_arrives_late_is_there_once() {
-        let (table, clean) = table(Fault::Late);
-        assert_eq!(table.append("second", 0, &[rows(2)]).unwrap(), 2);
-        assert_eq!(clean.snapshot().unwrap().row_count().unwrap(), 2);
-    }
+/// A number below `end`.
+pub(super) fn random(end: u128) -> u64 {
+    let drawn = Ulid::new().random().checked_rem(end);
+    drawn
+        .and_then(|drawn| u64::try_from(drawn).ok())
+        .unwrap_or(0)
 }

@@ -201,7 +201,8 @@ impl DeltaTable {
         self.load(Some(version))
     }
 
-    /// Writes `batches` as one file and commits it; returns the new version.
+    /// Writes `batches` as one file and commits it; returns a version that holds it, and may hold what
+    /// others committed at the same time.
     ///
     /// `(writer_id, sequence)` names the commit: a commit of that name that is there already is not
     /// written again.

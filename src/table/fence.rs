@@ -7,6 +7,7 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::{FilteredEngineData, KernelResult};
+use serde::{Deserialize, Serialize};
 
 use super::delta::DeltaTable;
 use super::snapshot::Snapshot;
@@ -16,7 +17,7 @@ use crate::{Error, Result};
 const FENCE: &str = "emberlens-attempt";
 
 /// Who commits to a table of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Owner {
     /// The run's id.
     pub(crate) run: String,
@@ -29,7 +30,7 @@ pub(crate) struct Owner {
 }
 
 /// One of the processes that write a run together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct RankOwner {
     pub(crate) index: u32,
     /// How often a process had this rank, this one included.
@@ -72,9 +73,17 @@ impl DeltaTable {
 
     /// An error when a later attempt than the owner's has taken the table over.
     pub(super) fn check_fence(&self, snapshot: &Snapshot) -> Result<()> {
-        let Some(owner) = self.owner() else {
-            return Ok(());
-        };
+        match self.owner() {
+            Some(owner) if self.is_fenced(owner, snapshot)? => Err(Error::Fenced {
+                run: owner.run.clone(),
+                path: owner.path.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a later attempt than this owner's, or a later process of its rank, has taken over.
+    pub(super) fn is_fenced(&self, owner: &Owner, snapshot: &Snapshot) -> Result<bool> {
         let engine = self.location().engine();
         let is_open_to = |application: &str, number: i64| -> Result<bool> {
             let fence = snapshot
@@ -87,13 +96,7 @@ impl DeltaTable {
         if let Some(rank) = owner.rank {
             is_open &= is_open_to(&rank.application(), rank.joins)?;
         }
-        if is_open {
-            return Ok(());
-        }
-        Err(Error::Fenced {
-            run: owner.run.clone(),
-            path: owner.path.clone(),
-        })
+        Ok(!is_open)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Delta tables: schema with display roles, create, append, snapshots, datasets and imports.
 
 mod actions;
+mod announce;
 mod append;
+mod attempt;
 mod bounds;
 mod check;
 mod checkpoint;
@@ -38,6 +40,7 @@ pub use schema::{ImageStorage, ROLE_KEY, Role, embedding_type, field, list_type,
 pub use snapshot::Snapshot;
 pub use values::{ColumnValue, values};
 
+pub(crate) use announce::ANNOUNCED;
 pub(crate) use append::{DataFile, FileWriter};
 pub(crate) use discard::Discard;
 pub(crate) use fence::{Owner, RankOwner};

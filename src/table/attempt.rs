@@ -1,0 +1,351 @@
+//! One attempt to commit, whose outcome is known in the end.
+
+use std::time::Duration;
+
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+
+use super::actions::add_actions;
+use super::announce::Companion;
+use super::commit::{Change, Commit, Removes};
+use super::damage;
+use super::delta::{DeltaTable, ENGINE_INFO};
+use super::fence::named;
+use super::fields::new_fields;
+use super::snapshot::Snapshot;
+use crate::{Error, Result};
+
+/// How often a commit whose outcome is unknown is looked up and tried again.
+const MAX_RETRIES: u32 = 5;
+
+impl DeltaTable {
+    /// One attempt on top of `snapshot` with a known outcome: the version, or `None` after a lost race.
+    ///
+    /// After an error the outcome is unknown until the log is read again and shows our transaction,
+    /// or shows that it is not there; then the same is tried again, a few times.
+    pub(super) fn attempt(
+        &self,
+        commit: &Commit<'_>,
+        snapshot: Result<Snapshot>,
+        base: Option<u64>,
+    ) -> Result<Option<u64>> {
+        let (mut tries, mut blind_looks) = (0, 0);
+        let mut is_lost = false;
+        let mut unknown: Option<Unknown> = None;
+        let mut seen = snapshot.and_then(|snapshot| self.with_landed(commit, snapshot));
+        loop {
+            match (seen, &unknown) {
+                (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
+                (Ok((_, Some(version))), None) => return self.confirm(version).map(Some),
+                (Ok((_, Some(_))), Some(unknown)) => {
+                    return self.confirm(unknown.version).map(Some);
+                }
+                (Ok((snapshot, None)), Some(unknown))
+                    if is_lost && snapshot.version() < unknown.version =>
+                {
+                    // The version is there, and the listing does not show it yet: maybe it is ours.
+                    if blind_looks == MAX_RETRIES {
+                        let reason = format!("listings do not show version {}", unknown.version);
+                        return Err(self.unknown_outcome(reason, unknown));
+                    }
+                    blind_looks += 1;
+                }
+                (Ok((_, None)), _) if is_lost => return Ok(None),
+                (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
+                    let path = self.location().url();
+                    return Err(Error::storage("commit", path, unknown.failure.as_str()));
+                }
+                (Ok((snapshot, None)), _) => {
+                    match self.try_commit(commit, &snapshot, base, tries + blind_looks == 0)? {
+                        Attempt::Committed(version) => return Ok(Some(version)),
+                        // After a try of unknown outcome the version may be our own that took its time.
+                        Attempt::Conflict if unknown.is_some() => is_lost = true,
+                        Attempt::Conflict => return Ok(None),
+                        // What was seen last may name files that another tool has cleaned up since.
+                        Attempt::Unprepared(_) if blind_looks < MAX_RETRIES => blind_looks += 1,
+                        Attempt::Unprepared(error) => return Err(error),
+                        Attempt::Unknown(failure) => {
+                            let version = snapshot.version() + 1;
+                            unknown = Some(Unknown { version, failure });
+                            tries += 1;
+                        }
+                    }
+                }
+                (Err(_), _) if blind_looks < MAX_RETRIES => blind_looks += 1,
+                (Err(unread), None) => return Err(unread),
+                (Err(unread), Some(unknown)) => {
+                    return Err(self.unknown_outcome(unread.chain(), unknown));
+                }
+            }
+            pause((tries + blind_looks) * 5, commit.sequence);
+            seen = self
+                .latest()
+                .and_then(|snapshot| self.with_landed(commit, snapshot));
+        }
+    }
+
+    fn unknown_outcome(&self, reason: String, unknown: &Unknown) -> Error {
+        Error::UnknownOutcome {
+            operation: "commit",
+            reason,
+            source: unknown.failure.as_str().into(),
+            path: self.location().url(),
+        }
+    }
+
+    /// The snapshot, and its version if our own transaction is in it.
+    fn with_landed(
+        &self,
+        commit: &Commit<'_>,
+        snapshot: Snapshot,
+    ) -> Result<(Snapshot, Option<u64>)> {
+        let engine = self.location().engine();
+        let sequence = snapshot
+            .kernel()
+            .get_app_id_version(commit.writer_id, engine.as_ref())
+            .map_err(|error| self.failed("read the log", error))?;
+        let landed = sequence.is_some_and(|sequence| sequence >= commit.sequence);
+        if !landed {
+            self.check_fence(&snapshot)?;
+        }
+        let version = landed.then(|| snapshot.version());
+        Ok((snapshot, version))
+    }
+
+    fn unread_names(&self) -> Error {
+        let reason = "the log's entries tell no names of files";
+        Error::storage("prepare a commit", self.location().url(), reason)
+    }
+
+    /// A commit that failed, now or in an earlier call, and is in the log all the same: durable now,
+    /// as one that did not fail.
+    pub(super) fn confirm(&self, version: u64) -> Result<u64> {
+        let entry = format!("_delta_log/{version:020}.json");
+        self.location().join(&entry).make_durable()?;
+        Ok(version)
+    }
+
+    fn try_commit(
+        &self,
+        commit: &Commit<'_>,
+        snapshot: &Snapshot,
+        base: Option<u64>,
+        with_others: bool,
+    ) -> Result<Attempt> {
+        let engine = self.location().engine();
+        if base.is_some_and(|base| base != snapshot.version()) {
+            return Ok(Attempt::Conflict);
+        }
+        let new_fields = new_fields(snapshot.schema(), commit.schema, &self.location().url())?;
+        let (operation, is_change) = match commit.change {
+            Change::Rows => (UpdateTableOperation::Write, true),
+            Change::Files => (UpdateTableOperation::Optimize, false),
+        };
+        let mut update = snapshot
+            .kernel()
+            .clone()
+            .update_table(operation, ENGINE_INFO, is_change)
+            .with_transaction_id(commit.writer_id.to_owned(), commit.sequence);
+        let only_adds = !commit.files.is_empty() && matches!(commit.removes, Removes::Nothing);
+        if new_fields.is_empty() && only_adds {
+            update = update.with_blind_append();
+        }
+        for field in new_fields {
+            update = update.add_column(field);
+        }
+        // Alone after a failure: what others laid open must not keep this commit from landing.
+        let companions = match with_others {
+            true => self.companions(snapshot, commit).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        for Companion {
+            writer_id,
+            sequence,
+            ..
+        } in &companions
+        {
+            update = update.with_transaction_id(writer_id.clone(), *sequence);
+        }
+        let built = update.build(engine.as_ref(), Box::new(FileSystemCommitter::new()));
+        let mut transaction = match built {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                return Ok(Attempt::Unprepared(self.failed("prepare a commit", error)));
+            }
+        };
+        if !matches!(commit.removes, Removes::Nothing) {
+            for page in snapshot.scan_pages()? {
+                let files = match commit.removes {
+                    Removes::Named(names) => named(page.scan_files, names)
+                        .map_err(|error| self.failed("prepare a commit", error))?
+                        .ok_or_else(|| self.unread_names())?,
+                    _ => page.scan_files,
+                };
+                transaction.remove_files(files);
+            }
+        }
+        let own = match commit.files {
+            [] => None,
+            files => Some(add_actions(files)?),
+        };
+        for adds in own
+            .into_iter()
+            .chain(companions.into_iter().map(|one| one.adds))
+        {
+            transaction.add_files(Box::new(ArrowEngineData::new(adds)));
+        }
+        self.location().check_creates()?;
+        Ok(match transaction.commit(engine.as_ref()) {
+            Ok(CommitResult::Committed(done)) => {
+                if let Some(committed) = done.post_commit_snapshot() {
+                    self.remember_committed(committed);
+                }
+                Attempt::Committed(done.commit_version())
+            }
+            Ok(CommitResult::Conflicted(_)) => self.conflict(commit, snapshot.version() + 1),
+            Ok(CommitResult::Retryable(retry)) => Attempt::Unknown(damage::reason(&retry.error)),
+            Err(error) => Attempt::Unknown(damage::reason(&error)),
+        })
+    }
+
+    /// Who took that version: at stores elsewhere it may have been this very try.
+    fn conflict(&self, commit: &Commit<'_>, version: u64) -> Attempt {
+        if !self.location().is_elsewhere() {
+            return Attempt::Conflict;
+        }
+        match self.is_entry_of(version, commit.writer_id, commit.sequence) {
+            Ok(Some(true)) => Attempt::Committed(version),
+            Ok(Some(false)) => Attempt::Conflict,
+            Ok(None) => Attempt::Unknown(
+                "the store says that the entry exists, and does not show it".into(),
+            ),
+            Err(error) => Attempt::Unknown(error.chain()),
+        }
+    }
+}
+
+/// A try that failed, and the version that it would have made.
+struct Unknown {
+    version: u64,
+    failure: String,
+}
+
+enum Attempt {
+    Committed(u64),
+    Conflict,
+    /// Nothing was written.
+    Unprepared(Error),
+    Unknown(String),
+}
+
+/// Waits a little longer each time, spread by the sequence so that writers do not march in step.
+pub(super) fn pause(step: u32, sequence: i64) {
+    let spread = sequence.unsigned_abs().wrapping_mul(2_654_435_761) % 7;
+    std::thread::sleep(Duration::from_millis(u64::from(step) + spread));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::RecordBatch;
+    use emberlens_testkit::{Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::storage::Location;
+    use crate::table::Columns;
+
+    fn rows(x: i64) -> RecordBatch {
+        Columns::new()
+            .with("x", vec![x])
+            .into_batch("test")
+            .unwrap()
+    }
+
+    /// A table of one row whose next commit meets that fault, and what is really in it.
+    fn table(fault: Fault) -> (DeltaTable, DeltaTable) {
+        let inner = Arc::new(InMemory::new());
+        let open = |store| {
+            let place = Location::in_store(store, "t").unwrap();
+            place.assume_atomic_creates()
+        };
+        let clean = DeltaTable::create(open(inner.clone()), &rows(0).schema()).unwrap();
+        clean.append("first", 0, &[rows(1)]).unwrap();
+        let mut is_armed = true;
+        let store = FaultStore::new(inner, move |call| {
+            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+            (is_commit && std::mem::take(&mut is_armed)).then_some(fault)
+        });
+        (DeltaTable::open(open(Arc::new(store))).unwrap(), clean)
+    }
+
+    #[test]
+    fn a_commit_whose_outcome_was_unknown_has_its_own_version_and_is_there_once() {
+        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Late] {
+            let (table, clean) = table(fault);
+            assert!(table.replace_rows_after(1, &rows(2)).unwrap(), "{fault:?}");
+            let snapshot = clean.snapshot().unwrap();
+            assert_eq!(snapshot.version(), 2, "{fault:?}");
+            assert_eq!(snapshot.row_count().unwrap(), 1, "{fault:?}");
+            assert!(!table.replace_rows_after(1, &rows(3)).unwrap(), "{fault:?}");
+        }
+    }
+
+    /// A client that sends a commit again is told that its own version is taken.
+    #[test]
+    fn a_conflict_with_itself_is_a_commit() {
+        let store = FaultStore::new(Arc::new(InMemory::new()), |call| {
+            (call.operation == Operation::Create).then_some(Fault::Twice)
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        let place = place.assume_atomic_creates();
+        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
+        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
+        assert!(table.replace_rows_after(1, &rows(2)).unwrap());
+        assert!(!table.replace_rows_after(1, &rows(2)).unwrap());
+        assert_eq!(table.append("v", 0, &[rows(3)]).unwrap(), 3);
+        let snapshot = table.snapshot().unwrap();
+        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (3, 2));
+    }
+
+    /// A commit that fails after it was done, and listings that do not show it for a while.
+    #[test]
+    fn a_listing_that_lags_behind_makes_no_loser_of_the_winner() {
+        let inner = Arc::new(InMemory::new());
+        let (mut is_armed, mut stale) = (false, 0);
+        let store = FaultStore::new(inner.clone(), move |call| {
+            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+            if is_commit
+                && call.path.ends_with("02.json")
+                && !std::mem::replace(&mut is_armed, true)
+            {
+                return Some(Fault::After);
+            }
+            if is_armed && call.operation == Operation::List && stale < 4 {
+                stale += 1;
+                return Some(Fault::Stale);
+            }
+            None
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        let place = place.assume_atomic_creates();
+        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
+        table.append("first", 0, &[rows(1)]).unwrap();
+        assert!(
+            table.replace_rows_after(1, &rows(2)).unwrap(),
+            "it was ours"
+        );
+        let clean = DeltaTable::open(Location::in_store(inner, "t").unwrap()).unwrap();
+        let snapshot = clean.snapshot().unwrap();
+        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (2, 1));
+    }
+
+    #[test]
+    fn an_append_that_arrives_late_is_there_once() {
+        let (table, clean) = table(Fault::Late);
+        assert_eq!(table.append("second", 0, &[rows(2)]).unwrap(), 2);
+        assert_eq!(clean.snapshot().unwrap().row_count().unwrap(), 2);
+    }
+}
