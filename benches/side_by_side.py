@@ -1,11 +1,11 @@
-"""CPU seconds and peak memory of writing, ours beside pyarrow's, interleaved in one run.
+"""CPU and wall seconds and peak memory of writing, ours beside pyarrow's, interleaved in one run.
 
     cargo bench --bench writer --no-run          # prints the path of the binary
     python benches/side_by_side.py BINARY [--rounds 5] [--workload scalars|embeddings]
 
 Each cell is a process of its own, measured by the kernel when it ends. What making the batches and
 starting the interpreter cost is measured alone and subtracted. Medians over the rounds; the ratio is
-ours over theirs, so less than 1 means that we need less.
+that of CPU seconds, ours over theirs, so less than 1 means that we need less.
 """
 
 import argparse
@@ -15,20 +15,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
+ROWS = {"scalars": 10_000_000, "embeddings": 50_000}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def measure(command):
-    """CPU seconds and peak resident MB of one process."""
+    """CPU seconds, wall seconds and peak resident MB of one process."""
     folder = tempfile.mkdtemp(prefix="emberlens-bench-")
     try:
+        start = time.monotonic()
         process = subprocess.Popen(command + [folder], stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             sys.exit(f"{command} ended with {process.returncode}")
-        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
     finally:
         shutil.rmtree(folder)
 
@@ -42,6 +46,7 @@ def main():
     peer = [sys.executable, os.path.join(HERE, "pyarrow_writer.py")]
     sides = {
         "emberlens": ([arguments.binary], "write"),
+        "emberlens without syncs": ([arguments.binary], "write_unsynced"),
         "pyarrow, a row group a batch": (peer, "batches"),
         "pyarrow, 64 batches a row group": (peer, "grouped"),
         "pyarrow, the same with snappy": (peer, "grouped_snappy"),
@@ -50,15 +55,19 @@ def main():
         seen = {side: [] for side in sides}
         for _ in range(arguments.rounds):
             for side, (command, mode) in sides.items():
-                made, _ = measure(command + [workload, "make"])
-                written, peak = measure(command + [workload, mode])
-                seen[side].append((written - made, peak))
+                made, made_wall, _ = measure(command + [workload, "make"])
+                written, wall, peak = measure(command + [workload, mode])
+                seen[side].append((written - made, wall - made_wall, peak))
         print(f"{workload}: median of {arguments.rounds} rounds")
-        ours = statistics.median(cpu for cpu, _ in seen["emberlens"])
+        ours = statistics.median(cpu for cpu, _, _ in seen["emberlens"])
         for side, runs in seen.items():
-            cpu = statistics.median(cpu for cpu, _ in runs)
-            peak = max(peak for _, peak in runs)
-            print(f"  {side:32} {cpu:6.2f} CPU s   ratio {ours / cpu:5.2f}   peak {peak:4.0f} MB")
+            cpu, wall, _ = (statistics.median(column) for column in zip(*runs))
+            peak = max(peak for _, _, peak in runs)
+            rate = ROWS[workload] / wall / 1e6
+            print(
+                f"  {side:32} {cpu:6.2f} CPU s   ratio {ours / cpu:5.2f}   {wall:6.2f} s wall   "
+                f"{rate:5.2f} M rows/s   peak {peak:4.0f} MB"
+            )
 
 
 if __name__ == "__main__":

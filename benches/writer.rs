@@ -1,9 +1,10 @@
 //! Writes many rows through `MetricsTableWriter`, for `benches/side_by_side.py` to measure.
 //!
 //! ```text
-//! writer scalars|embeddings make|write FOLDER
+//! writer scalars|embeddings make|write|write_unsynced FOLDER
 //! ```
-//! `make` only makes the batches: its cost is subtracted from that of `write`.
+//! `make` only makes the batches: its cost is subtracted from that of `write`. `write_unsynced` leaves out
+//! every request to bring files to the disk, which no program can ask for: it shows what they cost.
 
 #![allow(
     clippy::print_stdout,
@@ -11,10 +12,13 @@
     reason = "a benchmark prints its result"
 )]
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use emberlens::Result;
 use emberlens::run::{MetricsTableWriter, Project};
+use emberlens::storage::{DiskStep, DiskWatch, Location};
 use emberlens::table::{Column, Columns};
 use ndarray::Array2;
 
@@ -34,7 +38,7 @@ fn main() -> Result<()> {
         .filter(|arg| arg != "--bench")
         .collect();
     let [workload, mode, folder] = arguments.as_slice() else {
-        eprintln!("usage: writer scalars|embeddings make|write FOLDER");
+        eprintln!("usage: writer scalars|embeddings make|write|write_unsynced FOLDER");
         return Ok(());
     };
     let (rows, batch): (usize, MakeBatch) = match workload.as_str() {
@@ -51,8 +55,11 @@ fn main() -> Result<()> {
         println!("{values} columns made");
         return Ok(());
     }
-    let root = Path::new(folder).display().to_string();
-    let run = Project::open(&root, "bench")?.run(workload).start()?;
+    let root = match mode.as_str() {
+        "write" => Location::open(folder)?,
+        _ => Location::watched(Path::new(folder), Arc::new(NoSync))?,
+    };
+    let run = Project::at(root, "bench")?.run(workload).start()?;
     let mut writer = MetricsTableWriter::new(&run).split("train").epoch(0);
     batches.try_for_each(|columns| writer.add_batch(columns))?;
     let infos = writer.finalize()?;
@@ -90,6 +97,24 @@ fn embeddings(start: usize, count: usize, noise: &mut Noise) -> Columns {
     Columns::new()
         .with("example_id", ids)
         .with("embedding", Column::embedding(rows.view()))
+}
+
+/// Passes over what makes files survive a power cut.
+#[derive(Debug)]
+struct NoSync;
+
+impl DiskWatch for NoSync {
+    fn step(
+        &self,
+        step: DiskStep<'_>,
+        perform: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        match step {
+            // A sync makes nothing that the library waits for; anything else is done.
+            DiskStep::SyncFile(_) | DiskStep::SyncFolder(_) => Ok(()),
+            _ => perform(),
+        }
+    }
 }
 
 /// Uniform numbers in 0..1, which no encoding makes small: SplitMix64 (Steele et al., 2014).

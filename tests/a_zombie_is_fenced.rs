@@ -7,10 +7,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
+use emberlens::collect::Progress;
+use emberlens::reduce::Pca;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, Status};
-use emberlens::table::Columns;
+use emberlens::table::{Column, Columns, DeltaTable};
 use emberlens::{Error, ErrorKind, Result};
+use ndarray::Array2;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 /// The exit code of a child that was told it is fenced.
@@ -97,6 +101,54 @@ fn every_write_of_an_older_attempt_fails() {
         .unwrap();
     assert_eq!(rows, (0..10).collect::<Vec<_>>());
     assert!(reader.tags().is_empty());
+}
+
+/// Has the run taken up by another process as soon as a reduction shows progress.
+struct Meanwhile {
+    project: Project,
+    new: Mutex<Option<Run>>,
+}
+
+impl Progress for Meanwhile {
+    fn start(&self, _: &str, _: u64) {
+        let mut new = self.new.lock().unwrap();
+        new.get_or_insert_with(|| resume(&self.project));
+    }
+}
+
+#[test]
+fn coordinates_of_an_older_attempt_do_not_reach_their_table() {
+    let project = Project::open("memory://", "p").unwrap();
+    let old = project.run("r").start().unwrap();
+    let mut writer = writer(&old, 0);
+    let vectors = Array2::from_shape_fn((10, 3), |(row, column)| (row * (column + 1)) as f32);
+    let embedding = Column::embedding(vectors.view());
+    writer
+        .add_batch(batch(0).with("embedding", embedding))
+        .unwrap();
+    writer.finalize().unwrap();
+    old.reduction("embedding").reduce(&Pca::params()).unwrap();
+    let place = old.location().join("projections/embedding-pca");
+    let version = || {
+        let table = DeltaTable::open(place.clone()).unwrap();
+        table.snapshot().unwrap().version()
+    };
+    assert_eq!(version(), 0);
+
+    let meanwhile = Meanwhile {
+        project: project.clone(),
+        new: Mutex::default(),
+    };
+    let other = old.reduction("embedding").progress(&meanwhile);
+    assert_fenced(other.reduce(&Pca::params()));
+    assert_eq!(version(), 1, "the resume closed it, and nothing else came");
+    let new = meanwhile.new.into_inner().unwrap().unwrap();
+    new.reduction("embedding").reduce(&Pca::params()).unwrap();
+    assert_eq!(version(), 2);
+    new.complete().unwrap();
+    let reader = project.open_run("r").unwrap();
+    let placed = reader.projection("embedding-pca").read().unwrap();
+    assert_eq!(placed.num_rows(), 10);
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(super) fn publish(run: &Run, mut all: Vec<Finished>) -> Result<Vec<Projectio
         create_models(run, finished)?;
     }
     for finished in &mut all {
-        finished.info.version = commit(&mut finished.staged)?;
+        finished.info.version = commit(run, finished)?;
         finished.info.finished_us = now_us();
     }
     for finished in &all {
@@ -128,17 +128,19 @@ fn create(place: &Location, bytes: Vec<u8>) -> Result<()> {
 }
 
 /// Makes the coordinates the content of the table, in one commit; its version.
-fn commit(staged: &mut Staged) -> Result<u64> {
-    let (folder, schema) = (&staged.folder, &staged.schema);
-    let exists = DeltaTable::exists(folder)?;
+///
+/// A process whose run another one has taken up is refused.
+fn commit(run: &Run, finished: &mut Finished) -> Result<u64> {
+    let table = run.projection_table(&finished.target.name).open()?;
+    let staged = &mut finished.staged;
     // After an error of the commit its outcome is unknown: the files must stay.
     let files = std::mem::take(&mut staged.files);
-    if !exists {
-        DeltaTable::create_with(folder.clone(), schema, files)?;
+    let Some(table) = table else {
+        DeltaTable::create_with(staged.folder.clone(), &staged.schema, files)?;
         return Ok(0);
-    }
+    };
     let id = Ulid::new().to_string().to_ascii_lowercase();
-    DeltaTable::open(folder.clone())?.replace_all(&id, &files, schema)
+    table.replace_all(&id, &files, &staged.schema)
 }
 
 fn record(run: &Run, finished: &Finished) -> Result<()> {

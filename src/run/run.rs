@@ -13,6 +13,7 @@ use super::session::Session;
 use super::stream_table::StreamTable;
 use super::{
     At, InputTable, Output, PassId, PassRecord, Project, ProjectionInfo, Rank, RunReader, Status,
+    projection_location,
 };
 use crate::storage::{Location, names};
 use crate::table::Table;
@@ -342,7 +343,13 @@ impl Run {
 
     /// The table of a stream, for its writers.
     pub(crate) fn stream_table(&self, stream: &str) -> Result<StreamTable> {
-        Ok(self.session.stream_table(self.stream_location(stream)?))
+        Ok(self.session.table_at(self.stream_location(stream)?))
+    }
+
+    /// The table of coordinates of that name, for whoever reduces.
+    pub(crate) fn projection_table(&self, name: &str) -> StreamTable {
+        let place = projection_location(&self.session.location, name);
+        self.session.table_at(place)
     }
 
     /// Flushes and opens the run for reading.

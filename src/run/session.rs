@@ -29,7 +29,7 @@ pub(crate) struct Session {
     writer: Writer,
     state: Mutex<RunState>,
     /// By folder.
-    streams: Mutex<HashMap<String, StreamTable>>,
+    tables: Mutex<HashMap<String, StreamTable>>,
     pub(crate) scalars: Arc<ScalarBuffer>,
     /// The run was resumed and nobody has said yet from which epoch.
     awaits_epoch: AtomicBool,
@@ -166,7 +166,7 @@ impl Session {
             writer,
             location,
             state: Mutex::new(state),
-            streams: Mutex::default(),
+            tables: Mutex::default(),
             scalars,
             awaits_epoch: AtomicBool::new(false),
             is_active,
@@ -189,10 +189,11 @@ impl Session {
 
     /// Closes the tables that are there to whoever wrote before.
     fn close_to_others(&self) -> Result<()> {
-        for stream in self.location.join("metrics").list_folders()? {
-            let place = self.location.join("metrics").join(&stream);
-            // Opening it is what closes it to others.
-            self.stream_table(place).open()?;
+        for group in ["metrics", "projections"].map(|group| self.location.join(group)) {
+            for name in group.list_folders()? {
+                // Opening it is what closes it to others.
+                self.table_at(group.join(&name)).open()?;
+            }
         }
         self.scalars.table().map(drop)
     }
@@ -202,11 +203,11 @@ impl Session {
         self.attempt.rank()
     }
 
-    /// The table of the stream in that folder.
-    pub(crate) fn stream_table(&self, location: Location) -> StreamTable {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let stream = streams.entry(location.name());
-        stream
+    /// The table in that folder of the run, a stream's or one of coordinates.
+    pub(crate) fn table_at(&self, location: Location) -> StreamTable {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = tables.entry(location.url());
+        table
             .or_insert_with(|| StreamTable::at(location, self.attempt.clone()))
             .clone()
     }
@@ -253,7 +254,7 @@ impl Session {
         let discards = self.state().passes.to_discard();
         for (folder, discard) in discards {
             let place = self.location.inside(&folder)?;
-            if let Some(table) = self.stream_table(place).open()? {
+            if let Some(table) = self.table_at(place).open()? {
                 table.discard(PASS_ID, &discard)?;
             }
         }

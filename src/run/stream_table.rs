@@ -1,4 +1,4 @@
-//! The table of a stream, shared by all writers of a run in this process.
+//! A table of a run, shared by all who write it in this process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
