@@ -212,6 +212,7 @@ fn leftovers_go_and_what_is_not_ours_stays() {
     ];
     let foreign = [
         "metrics/default/notes.parquet",
+        "metrics/default/_announced/notes.txt",
         "blobs/0123",
         "models/README",
         "a#b",

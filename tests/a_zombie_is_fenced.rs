@@ -7,13 +7,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use emberlens::collect::Progress;
 use emberlens::reduce::Pca;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, Status};
+use emberlens::storage::Location;
+use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::{Column, Columns, DeltaTable};
 use emberlens::{Error, ErrorKind, Result};
+use emberlens_testkit::{FaultStore, Operation};
 use ndarray::Array2;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
@@ -133,7 +136,11 @@ fn coordinates_of_an_older_attempt_do_not_reach_their_table() {
         let table = DeltaTable::open(place.clone()).unwrap();
         table.snapshot().unwrap().version()
     };
-    assert_eq!(version(), 0);
+    let files = || {
+        let names = place.list_files().unwrap().into_iter();
+        names.filter(|name| name.ends_with(".parquet")).count()
+    };
+    let (before, files_before) = (version(), files());
 
     let meanwhile = Meanwhile {
         project: project.clone(),
@@ -141,14 +148,50 @@ fn coordinates_of_an_older_attempt_do_not_reach_their_table() {
     };
     let other = old.reduction("embedding").progress(&meanwhile);
     assert_fenced(other.reduce(&Pca::params()));
-    assert_eq!(version(), 1, "the resume closed it, and nothing else came");
+    let closed = before + 1;
+    assert_eq!(version(), closed, "the resume closed it, and nothing came");
+    assert_eq!(
+        files(),
+        files_before,
+        "what was written is taken away again"
+    );
     let new = meanwhile.new.into_inner().unwrap().unwrap();
     new.reduction("embedding").reduce(&Pca::params()).unwrap();
-    assert_eq!(version(), 2);
+    assert_eq!(version(), closed + 1);
     new.complete().unwrap();
     let reader = project.open_run("r").unwrap();
     let placed = reader.projection("embedding-pca").read().unwrap();
     assert_eq!(placed.num_rows(), 10);
+}
+
+/// A run is taken up while a zombie makes the table of its scalars.
+#[test]
+fn a_table_that_is_made_during_the_resume_does_not_open_a_way() {
+    let inner = Arc::new(InMemory::new());
+    let open = |store| {
+        let root = Location::in_store(store, "").unwrap();
+        Project::at(root.assume_atomic_creates(), "p").unwrap()
+    };
+    let (clean, mut new) = (open(inner.clone()), None);
+    let store = FaultStore::new(inner, move |call| {
+        if call.operation == Operation::Create && call.path.contains("scalars/_delta_log") {
+            new.get_or_insert_with(|| resume(&clean));
+        }
+        None
+    });
+    let old = open(Arc::new(store)).run("r").start().unwrap();
+    old.log(&[("loss", 0.1)], At::epoch(0)).unwrap();
+    assert_fenced(old.flush());
+}
+
+#[test]
+fn a_run_whose_coordinates_are_damaged_is_resumed_all_the_same() {
+    let project = Project::open("memory://", "p").unwrap();
+    let old = project.run("r").start().unwrap();
+    let log = old.location().join("projections/embedding-pca/_delta_log");
+    log.join(&format!("{:020}.json", 0)).create("{").unwrap();
+    drop(old);
+    resume(&project).complete().unwrap();
 }
 
 #[test]

@@ -6,7 +6,6 @@ use super::place::{Counts, Stage, Staged};
 use super::source::Source;
 use crate::run::{ProjectionInfo, ProjectionModel, Run, RunReader, now_us, projection_location};
 use crate::storage::{Location, names};
-use crate::table::DeltaTable;
 use crate::{Error, Result};
 
 /// Where the result of one parameter set goes.
@@ -131,16 +130,17 @@ fn create(place: &Location, bytes: Vec<u8>) -> Result<()> {
 ///
 /// A process whose run another one has taken up is refused.
 fn commit(run: &Run, finished: &mut Finished) -> Result<u64> {
-    let table = run.projection_table(&finished.target.name).open()?;
+    let table = run.projection_table(&finished.target.name);
     let staged = &mut finished.staged;
-    // After an error of the commit its outcome is unknown: the files must stay.
-    let files = std::mem::take(&mut staged.files);
-    let Some(table) = table else {
-        DeltaTable::create_with(staged.folder.clone(), &staged.schema, files)?;
-        return Ok(0);
-    };
+    let table = table.open_or_create(&staged.schema)?;
     let id = Ulid::new().to_string().to_ascii_lowercase();
-    table.replace_all(&id, &files, &staged.schema)
+    let committed = table.replace_all(&id, &staged.files, &staged.schema);
+    // Of a commit that was refused nothing is there, and after another error its outcome is unknown:
+    // then the files must stay.
+    if !matches!(committed, Err(Error::Fenced { .. })) {
+        staged.files.clear();
+    }
+    committed
 }
 
 fn record(run: &Run, finished: &Finished) -> Result<()> {

@@ -16,7 +16,7 @@ use super::state::RunState;
 use super::stream_table::StreamTable;
 use super::{Project, Rank, RunReader, Status};
 use crate::storage::{Documents, Location};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What all handles of a run share; dropping it ends the run.
 #[derive(Debug)]
@@ -189,10 +189,19 @@ impl Session {
 
     /// Closes the tables that are there to whoever wrote before.
     fn close_to_others(&self) -> Result<()> {
-        for group in ["metrics", "projections"].map(|group| self.location.join(group)) {
-            for name in group.list_folders()? {
-                // Opening it is what closes it to others.
-                self.table_at(group.join(&name)).open()?;
+        // Opening a table is what closes it to others.
+        let metrics = self.location.join("metrics");
+        for stream in metrics.list_folders()? {
+            self.table_at(metrics.join(&stream)).open()?;
+        }
+        let projections = self.location.join("projections");
+        for name in projections.list_folders()? {
+            match self.table_at(projections.join(&name)).open() {
+                // Nobody can commit to a log that cannot be read, and coordinates can be made again.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    tracing::warn!("coordinates `{name}` cannot be read: {}", error.chain())
+                }
+                opened => drop(opened?),
             }
         }
         self.scalars.table().map(drop)

@@ -57,6 +57,8 @@ impl StreamTable {
             Err(Error::AlreadyExists { .. }) => DeltaTable::at(self.location.clone()),
             made => made?,
         };
+        // Whoever took the run up meanwhile found no table to close.
+        self.attempt.check()?;
         let made = self.owned(made)?;
         *self.known() = Some(made.clone());
         Ok(made)

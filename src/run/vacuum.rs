@@ -8,15 +8,15 @@ use super::facts::{self, Fact};
 use super::{RankInfo, RunReader, Status};
 use crate::progress::Progress;
 use crate::storage::{Location, Object};
-use crate::table::{ANNOUNCED, DeltaTable, Needed};
+use crate::table::{ANNOUNCED, DeltaTable, Needed, is_announcement};
 use crate::{Error, Result};
 
 /// How old files are at least, unless told otherwise: a reader, or a writer that stood still, has
 /// ended within it.
 pub const VACUUM_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The least age for a run that is being written: its writer commits a file within 30 s, or what
-/// the store takes to answer.
+/// The least age for a run that is being written: the writer of a pass commits a file within 30 s, or
+/// what the store takes to answer. A reduction may take hours: while there is one it is the age above.
 const LEAST_AGE_OF_ACTIVE: Duration = Duration::from_secs(3600);
 
 /// Why nobody needs a file.
@@ -87,7 +87,8 @@ impl RunReader {
     /// are meant to be more than any of them takes.
     ///
     /// # Errors
-    /// `Invalid` for less than an hour while a process writes the run; `Corrupt` for a log that cannot
+    /// `Invalid` for less than an hour while a process writes the run, or seven days while it reduces;
+    /// `Corrupt` for a log that cannot
     /// be read: what its table needs is not known then.
     ///
     /// ```
@@ -112,7 +113,11 @@ impl RunReader {
         let until_us = now_us().saturating_sub(age_us);
         // As it is now: documents that were written since this reader was opened name files too.
         let now = RunReader::open(self.location().clone(), self.project_location().clone())?;
-        if older_than < LEAST_AGE_OF_ACTIVE && now.is_written()? {
+        let least = match now.status() {
+            Status::Reducing => VACUUM_AGE,
+            _ => LEAST_AGE_OF_ACTIVE,
+        };
+        if older_than < least && now.is_written()? {
             let reason = format!(
                 "run `{}` is being written, and its writer may need younger files",
                 self.id()
@@ -121,7 +126,10 @@ impl RunReader {
                 "older_than",
                 format!("{} s", older_than.as_secs()),
                 reason,
-                "wait until the run ends, or give an hour or more",
+                match now.status() {
+                    Status::Reducing => "wait until the reduction ends, or give seven days or more",
+                    _ => "wait until the run ends, or give an hour or more",
+                },
             ));
         }
         let mut search = Search {
@@ -195,7 +203,8 @@ impl Search<'_> {
         for folder in folders {
             let place = run.join(&folder);
             // Before the files that they name.
-            let announced = place.join(ANNOUNCED).objects()?;
+            let mut announced = place.join(ANNOUNCED).objects()?;
+            announced.retain(|object| is_announcement(&object.name));
             self.add(
                 &format!("{folder}/{ANNOUNCED}"),
                 announced,

@@ -33,8 +33,8 @@ const SINGLE_WRITER_VARIABLE: &str = "EMBERLENS_SINGLE_WRITER";
 ///
 /// # Stores elsewhere
 /// Writers at once need a store that creates objects atomically. A bucket, or a store that the program
-/// brings, is asked to prove it before the first write: once for each process and folder, with about 60
-/// small objects that are deleted again. One that fails is refused ([`Error::NotAtomic`]), unless the
+/// brings, is asked to prove it before the first write: once for each process and folder, with a few
+/// small objects, which are created some 50 times over and deleted again. One that fails is refused ([`Error::NotAtomic`]), unless the
 /// program says that it is the only writer ([`Location::single_writer`]).
 ///
 /// ```

@@ -25,6 +25,8 @@ const ROW_GROUP_BYTES: usize = 16 << 20;
 const FILE_BYTES: usize = 32 << 20;
 /// Rows between two looks at the sizes.
 const CHECK_ROWS: usize = 8192;
+/// Sizes beyond this, as others claim them, are no sizes.
+const MAX_CLAIMED: u64 = 1 << 48;
 /// Bytes in memory between two looks at the sizes, for rows that are large.
 const CHECK_BYTES: usize = 4 << 20;
 
@@ -62,7 +64,7 @@ impl DataFile {
         let is_ours = name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        is_ours.then_some(())?;
+        (is_ours && record.size_bytes <= MAX_CLAIMED).then_some(())?;
         Some(Self {
             stats: FileStats::of_record(record.stats, schema)?,
             name: record.name,

@@ -7,8 +7,8 @@ use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
 
 use super::actions::add_actions;
-use super::announce::Companion;
 use super::commit::{Change, Commit, Removes};
+use super::companions::Companion;
 use super::damage;
 use super::delta::{DeltaTable, ENGINE_INFO};
 use super::fence::named;
@@ -38,8 +38,15 @@ impl DeltaTable {
             match (seen, &unknown) {
                 (Err(fenced @ Error::Fenced { .. }), _) => return Err(fenced),
                 (Ok((_, Some(version))), None) => return self.confirm(version).map(Some),
-                (Ok((_, Some(_))), Some(unknown)) => {
-                    return self.confirm(unknown.version).map(Some);
+                (Ok((_, Some(version))), Some(unknown)) => {
+                    // Another writer may have taken it along in another version.
+                    let is_own =
+                        self.is_entry_of(unknown.version, commit.writer_id, commit.sequence);
+                    let version = match is_own {
+                        Ok(Some(true)) => unknown.version,
+                        _ => version,
+                    };
+                    return self.confirm(version).map(Some);
                 }
                 (Ok((snapshot, None)), Some(unknown))
                     if is_lost && snapshot.version() < unknown.version =>
@@ -95,7 +102,7 @@ impl DeltaTable {
     }
 
     /// The snapshot, and its version if our own transaction is in it.
-    fn with_landed(
+    pub(super) fn with_landed(
         &self,
         commit: &Commit<'_>,
         snapshot: Snapshot,
@@ -156,7 +163,10 @@ impl DeltaTable {
         }
         // Alone after a failure: what others laid open must not keep this commit from landing.
         let companions = match with_others {
-            true => self.companions(snapshot, commit).unwrap_or_default(),
+            true => self.companions(snapshot, commit).unwrap_or_else(|error| {
+                tracing::debug!(%error, "a commit takes nobody along");
+                Vec::new()
+            }),
             false => Vec::new(),
         };
         for Companion {

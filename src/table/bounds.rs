@@ -17,6 +17,9 @@ use super::actions::stats_struct;
 /// Strings longer than this have no bounds: they would be copied into the log.
 const MAX_STRING: usize = 64;
 
+/// More rows than this, as others claim them, are in no file.
+const MAX_CLAIMED: u64 = 1 << 48;
+
 /// The bounds of one column so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,12 +76,14 @@ impl FileStats {
 
     /// The statistics of a record, in a table of that schema; `None` where they do not fit.
     pub(super) fn of_record(record: StatsRecord, schema: &Schema) -> Option<Self> {
+        let mut names = HashSet::new();
         let columns = record.columns.into_iter().map(|(name, nulls, bounds)| {
             let data_type = schema.field_with_name(&name).ok()?.data_type().clone();
-            bounds
-                .fits(&data_type)
-                .then_some((name, data_type, nulls, bounds))
+            let is_new = names.insert(name.clone());
+            let fits = is_new && nulls <= record.rows && bounds.fits(&data_type);
+            fits.then_some((name, data_type, nulls, bounds))
         });
+        (record.rows <= MAX_CLAIMED).then_some(())?;
         Some(Self {
             rows: record.rows,
             columns: columns.collect::<Option<_>>()?,
@@ -158,6 +163,7 @@ impl Bounds {
     fn fits(&self, data_type: &DataType) -> bool {
         match self {
             Self::Empty | Self::None => true,
+            Self::Int(low, high) if low > high => false,
             Self::Int(low, high) => match data_type {
                 DataType::Int64 => true,
                 DataType::Int32 => [low, high].iter().all(|&&one| i32::try_from(one).is_ok()),
@@ -167,8 +173,11 @@ impl Bounds {
                 matches!(data_type, DataType::Float32 | DataType::Float64)
                     && low.is_finite()
                     && high.is_finite()
+                    && low <= high
             }
-            Self::Text(..) => matches!(data_type, DataType::Utf8),
+            Self::Text(low, high) => {
+                matches!(data_type, DataType::Utf8) && low <= high && high.len() <= MAX_STRING
+            }
         }
     }
 

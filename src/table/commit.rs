@@ -1,16 +1,17 @@
 //! Committing files to a table: in turn with other writers, and with a known outcome.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use ulid::Ulid;
 
-use super::announce::{Announced, Announcement, Turn};
+use super::announce::Announced;
 use super::append::{DataFile, FileWriter};
 use super::attempt::pause;
+use super::companions::Announcement;
 use super::delta::DeltaTable;
 use crate::{Error, Result};
 
@@ -116,20 +117,26 @@ impl DeltaTable {
     }
 
     fn commit_in_turn(&self, mut commit: Commit<'_>) -> Result<u64> {
-        let mut announced = None;
-        let outcome = self.commit_among_others(&mut commit, &mut announced);
-        if let Some(announced) = announced {
-            announced.withdraw(&commit.others);
+        let outcome = self.commit_among_others(&mut commit);
+        let Some(announced) = commit.announced.map(RefCell::into_inner) else {
+            return outcome;
+        };
+        match outcome {
+            Ok(version) => {
+                let landed = self.transactions_of(version).ok().flatten();
+                announced.withdraw(&landed.unwrap_or_default());
+                Ok(version)
+            }
+            Err(error) => {
+                announced.withdraw(&[]);
+                Err(self.may_still_land(error))
+            }
         }
-        outcome
     }
 
-    fn commit_among_others(
-        &self,
-        commit: &mut Commit<'_>,
-        announced: &mut Option<Announced>,
-    ) -> Result<u64> {
+    fn commit_among_others(&self, commit: &mut Commit<'_>) -> Result<u64> {
         for conflicts in 0..MAX_CONFLICTS {
+            let start = Instant::now();
             let landed = match conflicts {
                 0 => self.attempt(commit, self.last_seen(), None)?,
                 _ => self.attempt(commit, self.latest(), None)?,
@@ -138,41 +145,63 @@ impl DeltaTable {
                 tracing::debug!(conflicts, version, "committed");
                 return Ok(version);
             }
-            if announced.is_none() && self.is_crowded(conflicts + 1) {
-                *announced = self.announce(commit);
-            }
-            commit.others.clear();
-            match announced.as_mut().map(Announced::wait_for_turn) {
-                Some(Ok(Turn::Ours(others))) => commit.others = others,
-                Some(Ok(Turn::Taken)) => *announced = None,
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "other appends are not known");
-                    pause_at_random(conflicts);
-                }
-                None => pause_at_random(conflicts),
-            }
+            self.wait_for_turn(commit, conflicts, start.elapsed());
         }
         Err(self.conflicted())
     }
 
+    /// Waits after a lost race; where many write, with the append laid open to the others.
+    fn wait_for_turn(&self, commit: &mut Commit<'_>, conflicts: u32, took: Duration) {
+        if commit.announced.is_none() && self.is_crowded(conflicts + 1) {
+            commit.announced = self.announce(commit).map(RefCell::new);
+        }
+        let Some(announced) = &mut commit.announced else {
+            return pause_at_random(conflicts);
+        };
+        if let Err(error) = announced.get_mut().wait_for_turn(took) {
+            tracing::debug!(%error, "what others announce is not known");
+            pause_at_random(conflicts);
+        }
+    }
+
     /// Whether so many write that one should commit for all.
     fn is_crowded(&self, lost: u32) -> bool {
-        lost >= ALONE || Announced::is_any(self).unwrap_or(false)
+        lost >= ALONE || Announced::is_any(self.location()).unwrap_or(false)
     }
 
     /// Lays an append open to others; `None` for what cannot be taken along, and where it fails.
     fn announce(&self, commit: &Commit<'_>) -> Option<Announced> {
         let is_append = matches!(commit.removes, Removes::Nothing) && !commit.files.is_empty();
-        let has_all = |schema: &Schema| {
-            let mut fields = commit.schema.fields().iter();
-            fields.all(|field| schema.field_with_name(field.name()).is_ok())
-        };
-        if !is_append || !self.last_seen().is_ok_and(|seen| has_all(seen.schema())) {
+        if !is_append {
             return None;
         }
-        Announced::lay_open(self, commit.writer_id, commit.sequence, commit.files)
+        let Ok((seen, None)) = self
+            .latest()
+            .and_then(|seen| self.with_landed(commit, seen))
+        else {
+            return None;
+        };
+        let mut fields = commit.schema.fields().iter();
+        if !fields.all(|field| seen.schema().field_with_name(field.name()).is_ok()) {
+            return None;
+        }
+        let announcement = Announcement::of(commit, self.owner(), seen.version());
+        Announced::lay_open(self.location(), &announcement)
             .inspect_err(|error| tracing::debug!(%error, "nobody is asked to take a commit along"))
             .ok()
+    }
+
+    /// The error of an append that was laid open: who has read it may commit it yet.
+    fn may_still_land(&self, error: Error) -> Error {
+        match error {
+            Error::Fenced { .. } | Error::UnknownOutcome { .. } => error,
+            error => Error::UnknownOutcome {
+                operation: "commit",
+                reason: "other writers were asked to take it along".to_owned(),
+                path: self.location().url(),
+                source: error.into(),
+            },
+        }
     }
 
     fn conflicted(&self) -> Error {
@@ -203,8 +232,8 @@ pub(super) struct Commit<'a> {
     pub(super) schema: &'a Schema,
     pub(super) removes: Removes<'a>,
     pub(super) change: Change,
-    /// Appends of other writers that may go with it.
-    pub(super) others: Vec<Arc<Announcement>>,
+    /// Where it is laid open to other writers, and theirs to it.
+    pub(super) announced: Option<RefCell<Announced>>,
 }
 
 /// What a commit changes.
@@ -238,7 +267,7 @@ impl<'a> Commit<'a> {
             schema,
             removes: Removes::Nothing,
             change: Change::Rows,
-            others: Vec::new(),
+            announced: None,
         }
     }
 }

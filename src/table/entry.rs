@@ -11,11 +11,12 @@ struct Line {
     txn: Option<Transaction>,
 }
 
-#[derive(Deserialize)]
-struct Transaction {
+/// The name of a commit, and its number among those of that name.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Transaction {
     #[serde(rename = "appId")]
-    writer_id: String,
-    version: i64,
+    pub(super) writer_id: String,
+    pub(super) version: i64,
 }
 
 impl DeltaTable {
@@ -29,17 +30,29 @@ impl DeltaTable {
         writer_id: &str,
         sequence: i64,
     ) -> Result<Option<bool>> {
+        let transactions = self.transactions_of(version)?;
+        Ok(transactions.map(|all| holds(&all, writer_id, sequence)))
+    }
+
+    /// The transactions of the log's entry of `version`; `None` when there is no entry.
+    pub(super) fn transactions_of(&self, version: u64) -> Result<Option<Vec<Transaction>>> {
         let entry = format!("_delta_log/{version:020}.json");
         let entry = self.location().join(&entry).read_if_exists()?;
-        Ok(entry.map(|entry| holds(&entry, writer_id, sequence)))
+        Ok(entry.map(|entry| transactions(&entry)))
     }
 }
 
-fn holds(entry: &[u8], writer_id: &str, sequence: i64) -> bool {
+fn holds(transactions: &[Transaction], writer_id: &str, sequence: i64) -> bool {
+    transactions
+        .iter()
+        .any(|transaction| transaction.writer_id == writer_id && transaction.version == sequence)
+}
+
+fn transactions(entry: &[u8]) -> Vec<Transaction> {
     entry
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Line>(line).ok()?.txn)
-        .any(|txn| txn.writer_id == writer_id && txn.version == sequence)
+        .collect()
 }
 
 #[cfg(test)]
@@ -50,8 +63,9 @@ mod tests {
     fn a_transaction_is_found_among_other_lines() {
         let entry = b"{\"commitInfo\":{\"txnId\":1}}\n{\"txn\":{\"appId\":\"w\",\"version\":7,\"lastUpdated\":1}}\n\
                       {\"add\":{\"path\":\"x\"}}\n";
-        assert!(holds(entry, "w", 7));
-        assert!(!holds(entry, "w", 8) && !holds(entry, "v", 7));
-        assert!(!holds(b"", "w", 7) && !holds(b"not json", "w", 7));
+        let holds = |writer, sequence| super::holds(&transactions(entry), writer, sequence);
+        assert!(holds("w", 7));
+        assert!(!holds("w", 8) && !holds("v", 7));
+        assert!(transactions(b"").is_empty() && transactions(b"not json").is_empty());
     }
 }

@@ -7,17 +7,28 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::{FilteredEngineData, KernelResult};
-use serde::{Deserialize, Serialize};
 
 use super::delta::DeltaTable;
 use super::snapshot::Snapshot;
 use crate::{Error, Result};
 
 /// The application whose `txn` in a table's log counts attempts.
-const FENCE: &str = "emberlens-attempt";
+pub(super) const OF_ATTEMPTS: &str = "emberlens-attempt";
+/// How those begin that count the processes which had a rank.
+const OF_RANKS: &str = "emberlens-rank-";
+
+/// The application that counts the processes which had this rank.
+pub(super) fn of_rank(index: u32) -> String {
+    format!("{OF_RANKS}{index}")
+}
+
+/// Whether transactions of this name close a table to others.
+pub(super) fn is_fence(application: &str) -> bool {
+    application == OF_ATTEMPTS || application.starts_with(OF_RANKS)
+}
 
 /// Who commits to a table of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Owner {
     /// The run's id.
     pub(crate) run: String,
@@ -30,20 +41,13 @@ pub(crate) struct Owner {
 }
 
 /// One of the processes that write a run together.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RankOwner {
     pub(crate) index: u32,
     /// How often a process had this rank, this one included.
     pub(crate) joins: i64,
     /// Whether another one had it in this attempt.
     pub(crate) is_again: bool,
-}
-
-impl RankOwner {
-    /// The application whose `txn` in a table's log counts the processes that had this rank.
-    fn application(self) -> String {
-        format!("emberlens-rank-{}", self.index)
-    }
 }
 
 impl DeltaTable {
@@ -61,11 +65,11 @@ impl DeltaTable {
         };
         let schema = self.latest()?.schema().clone();
         if owner.attempt > 0 {
-            self.commit_nothing(FENCE, owner.attempt, &schema)?;
+            self.commit_nothing(OF_ATTEMPTS, owner.attempt, &schema)?;
         }
         match owner.rank {
             Some(rank) if rank.is_again => {
-                self.commit_nothing(&rank.application(), rank.joins, &schema)
+                self.commit_nothing(&of_rank(rank.index), rank.joins, &schema)
             }
             _ => Ok(()),
         }
@@ -73,17 +77,9 @@ impl DeltaTable {
 
     /// An error when a later attempt than the owner's has taken the table over.
     pub(super) fn check_fence(&self, snapshot: &Snapshot) -> Result<()> {
-        match self.owner() {
-            Some(owner) if self.is_fenced(owner, snapshot)? => Err(Error::Fenced {
-                run: owner.run.clone(),
-                path: owner.path.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a later attempt than this owner's, or a later process of its rank, has taken over.
-    pub(super) fn is_fenced(&self, owner: &Owner, snapshot: &Snapshot) -> Result<bool> {
+        let Some(owner) = self.owner() else {
+            return Ok(());
+        };
         let engine = self.location().engine();
         let is_open_to = |application: &str, number: i64| -> Result<bool> {
             let fence = snapshot
@@ -92,11 +88,17 @@ impl DeltaTable {
                 .map_err(|error| self.failed("read the log", error))?;
             Ok(fence.is_none_or(|fence| fence <= number))
         };
-        let mut is_open = is_open_to(FENCE, owner.attempt)?;
+        let mut is_open = is_open_to(OF_ATTEMPTS, owner.attempt)?;
         if let Some(rank) = owner.rank {
-            is_open &= is_open_to(&rank.application(), rank.joins)?;
+            is_open &= is_open_to(&of_rank(rank.index), rank.joins)?;
         }
-        Ok(!is_open)
+        if is_open {
+            return Ok(());
+        }
+        Err(Error::Fenced {
+            run: owner.run.clone(),
+            path: owner.path.clone(),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod chunks;
 mod columns;
 mod commit;
 mod compact;
+mod companions;
 mod convert;
 mod create;
 mod damage;
@@ -40,7 +41,7 @@ pub use schema::{ImageStorage, ROLE_KEY, Role, embedding_type, field, list_type,
 pub use snapshot::Snapshot;
 pub use values::{ColumnValue, values};
 
-pub(crate) use announce::ANNOUNCED;
+pub(crate) use announce::{ANNOUNCED, is_announcement};
 pub(crate) use append::{DataFile, FileWriter};
 pub(crate) use discard::Discard;
 pub(crate) use fence::{Owner, RankOwner};

@@ -1,5 +1,11 @@
+use std::cell::RefCell;
+use std::time::Duration;
+
 use super::*;
+use crate::storage::Location;
+use crate::table::announce::{ANNOUNCED, Turn};
 use crate::table::{Columns, FileWriter, RankOwner};
+use ulid::Ulid;
 
 fn rows(x: i64) -> RecordBatch {
     Columns::new()
@@ -37,18 +43,24 @@ fn add_of(table: &DeltaTable, name: &str) -> serde_json::Value {
         .unwrap()
 }
 
-/// What a commit of ours would take along now.
-fn companions(table: &DeltaTable) -> Vec<Companion> {
-    let mut own = Announced {
-        folder: table.location().join(ANNOUNCED),
-        name: "none".into(),
-        others: HashMap::new(),
-    };
+fn lay_open(table: &DeltaTable, writer: &str, files: &[DataFile]) -> Announced {
     let schema = rows(0).schema();
-    let mut commit = Commit::of("own", 0, &[], &schema);
-    commit.others = own.others(fresh(&own.folder).unwrap()).unwrap();
+    let commit = Commit::of(writer, 0, files, &schema);
+    let seen = table.latest().unwrap().version();
+    let announcement = Announcement::of(&commit, table.owner(), seen);
+    Announced::lay_open(table.location(), &announcement).unwrap()
+}
+
+/// Whom a commit of ours would take along now.
+fn companions(table: &DeltaTable) -> Vec<String> {
+    let (schema, files) = (rows(0).schema(), file(table, 0));
+    let mut commit = Commit::of("own", 0, &files, &schema);
+    let announced = lay_open(table, "own", &files);
+    commit.announced = Some(RefCell::new(announced));
     let snapshot = table.latest().unwrap();
-    table.companions(&snapshot, &commit).unwrap()
+    let companions = table.companions(&snapshot, &commit).unwrap();
+    commit.announced.unwrap().into_inner().withdraw(&[]);
+    companions.into_iter().map(|one| one.writer_id).collect()
 }
 
 #[test]
@@ -57,20 +69,29 @@ fn what_is_taken_along_is_described_as_by_its_own_writer() {
     let own = file(&alone, 7);
     alone.commit("b", 0, &own, &rows(7).schema()).unwrap();
     let (first, other) = (file(&together, 0), file(&together, 7));
-    let mut ours = Announced::lay_open(&together, "a", 0, &first).unwrap();
-    let mut theirs = Announced::lay_open(&together, "b", 0, &other).unwrap();
-    let Turn::Ours(others) = ours.wait_for_turn().unwrap() else {
-        unreachable!("nobody else commits")
-    };
+    let mut ours = lay_open(&together, "a", &first);
+    let mut theirs = lay_open(&together, "b", &other);
+    assert_eq!(ours.wait_for_turn(Duration::ZERO).unwrap(), Turn::Ours);
     let schema = rows(0).schema();
     let mut commit = Commit::of("a", 0, &first, &schema);
-    commit.others = others;
+    commit.announced = Some(RefCell::new(ours));
+    let late = lay_open(&together, "c", &file(&together, 1));
     let landed = together.attempt(&commit, together.latest(), None);
     assert_eq!(landed.unwrap(), Some(1));
-    ours.withdraw(&commit.others);
-    assert!(matches!(theirs.wait_for_turn().unwrap(), Turn::Taken));
+    // One that comes after the commit has read what there is stays.
+    let later = lay_open(&together, "d", &file(&together, 2));
+    let transactions = together.transactions_of(1).unwrap().unwrap();
+    commit
+        .announced
+        .unwrap()
+        .into_inner()
+        .withdraw(&transactions);
+    assert_eq!(theirs.wait_for_turn(Duration::ZERO).unwrap(), Turn::Gone);
+    assert_eq!(companions(&together), ["d"]);
+    later.withdraw(&[]);
+    late.withdraw(&[]);
     assert_eq!(together.snapshot().unwrap().version(), 1);
-    assert_eq!(together.snapshot().unwrap().row_count().unwrap(), 4);
+    assert_eq!(together.snapshot().unwrap().row_count().unwrap(), 6);
     let mut adds = [
         add_of(&alone, &own[0].name),
         add_of(&together, &other[0].name),
@@ -101,17 +122,14 @@ fn nobody_takes_along_what_has_landed_or_what_a_later_attempt_has_fenced() {
     let table = table();
     let lay_open = |writer: &str, owner| {
         let owned = table.clone().owned_by(owner);
-        Announced::lay_open(&owned, writer, 0, &file(&table, 0)).unwrap()
+        lay_open(&owned, writer, &file(&table, 0))
     };
     let _zombie = lay_open("zombie", owner(1, 1));
     let _earlier = lay_open("earlier process of the rank", owner(2, 1));
     let _now = lay_open("now", owner(2, 2));
-    let names = |companions: Vec<Companion>| -> Vec<String> {
-        companions.into_iter().map(|one| one.writer_id).collect()
-    };
     assert_eq!(companions(&table).len(), 3);
     table.clone().owned_by(owner(2, 2)).fence().unwrap();
-    assert_eq!(names(companions(&table)), ["now"]);
+    assert_eq!(companions(&table), ["now"]);
     table
         .commit("now", 0, &file(&table, 0), &rows(0).schema())
         .unwrap();
@@ -122,8 +140,9 @@ fn nobody_takes_along_what_has_landed_or_what_a_later_attempt_has_fenced() {
 fn what_does_not_fit_is_left_where_it_is() {
     let table = table();
     let folder = table.location().join(ANNOUNCED);
-    let whole = Announced::lay_open(&table, "w", 0, &file(&table, 0)).unwrap();
-    let text = folder.join(&whole.name).read().unwrap();
+    let whole = lay_open(&table, "w", &file(&table, 0));
+    let name = folder.list_files().unwrap().remove(0);
+    let text = folder.join(&name).read().unwrap();
     let text = String::from_utf8(text.to_vec()).unwrap();
     let unsealed = text.rsplit_once(",\"crc32\"").unwrap().0.to_owned() + "}";
     whole.withdraw(&[]);
@@ -140,6 +159,16 @@ fn what_does_not_fit_is_left_where_it_is() {
         changed("\"split\",", "\"spilt\","),
         changed("{\"int\":[", "{\"text\":[\"a\",\"b\"],\"int\":["),
         changed("{\"text\":[\"train\",\"valid\"]}", "{\"int\":[1,2]}"),
+        changed(
+            "{\"text\":[\"train\",\"valid\"]}",
+            "{\"text\":[\"valid\",\"train\"]}",
+        ),
+        changed("\"rows\":2", "\"rows\":1e18"),
+        changed("\"rows\":2", "\"rows\":9223372036854775808"),
+        changed("\"size_bytes\":", "\"size_bytes\":18446744073709"),
+        changed("\"w\"", "\"emberlens-attempt\""),
+        changed("\"w\"", "\"emberlens-rank-3\""),
+        changed("\"seen\":0", "\"seen\":1"),
         unsealed[..unsealed.len() / 2].to_owned(),
         String::new(),
         "[]".into(),
@@ -152,5 +181,5 @@ fn what_does_not_fit_is_left_where_it_is() {
     put("notes.txt", unsealed.clone());
     assert!(companions(&table).is_empty());
     put(&format!("{}.json", now()), unsealed);
-    assert_eq!(companions(&table).len(), 1);
+    assert_eq!(companions(&table), ["w"]);
 }
