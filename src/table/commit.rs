@@ -14,6 +14,7 @@ use super::actions::add_actions;
 use super::append::{DataFile, FileWriter};
 use super::damage;
 use super::delta::{DeltaTable, ENGINE_INFO};
+use super::edit::Details;
 use super::fence::named;
 use super::fields::new_fields;
 use super::snapshot::Snapshot;
@@ -164,7 +165,7 @@ impl DeltaTable {
     ///
     /// After an error the outcome is unknown until the log is read again and shows our transaction,
     /// or shows that it is not there; then the same is tried again, a few times.
-    fn attempt(
+    pub(super) fn attempt(
         &self,
         commit: &Commit<'_>,
         snapshot: Result<Snapshot>,
@@ -278,6 +279,7 @@ impl DeltaTable {
         let (operation, is_change) = match commit.change {
             Change::Rows => (UpdateTableOperation::Write, true),
             Change::Files => (UpdateTableOperation::Optimize, false),
+            Change::Cells => (UpdateTableOperation::Update, true),
         };
         let mut update = snapshot
             .kernel()
@@ -308,6 +310,9 @@ impl DeltaTable {
                 };
                 transaction.remove_files(files);
             }
+        }
+        if let Some(details) = commit.details {
+            transaction = details.put_into(transaction)?;
         }
         if let Some(adds) = &commit.adds {
             transaction.add_files(Box::new(ArrowEngineData::new(adds.clone())));
@@ -343,13 +348,14 @@ impl DeltaTable {
 }
 
 /// What is to be committed, and the name under which the log will know it.
-struct Commit<'a> {
+pub(super) struct Commit<'a> {
     writer_id: &'a str,
     sequence: i64,
     adds: Option<RecordBatch>,
     schema: &'a Schema,
-    removes: Removes<'a>,
-    change: Change,
+    pub(super) removes: Removes<'a>,
+    pub(super) change: Change,
+    pub(super) details: Option<&'a Details>,
 }
 
 /// What a commit changes.
@@ -358,18 +364,20 @@ pub(super) enum Change {
     Rows,
     /// The same rows in other files.
     Files,
+    /// Values in rows that stay where they are.
+    Cells,
 }
 
 /// Which of the files that are there a commit takes out.
 #[derive(Clone, Copy)]
-enum Removes<'a> {
+pub(super) enum Removes<'a> {
     Nothing,
     All,
     Named(&'a HashSet<String>),
 }
 
 impl<'a> Commit<'a> {
-    fn try_new(
+    pub(super) fn try_new(
         writer_id: &'a str,
         sequence: i64,
         files: &[DataFile],
@@ -381,7 +389,7 @@ impl<'a> Commit<'a> {
         })
     }
 
-    fn of_nothing(writer_id: &'a str, sequence: i64, schema: &'a Schema) -> Self {
+    pub(super) fn of_nothing(writer_id: &'a str, sequence: i64, schema: &'a Schema) -> Self {
         Self {
             writer_id,
             sequence,
@@ -389,6 +397,7 @@ impl<'a> Commit<'a> {
             schema,
             removes: Removes::Nothing,
             change: Change::Rows,
+            details: None,
         }
     }
 }
