@@ -239,6 +239,21 @@ pub enum Error {
         hint: String,
     },
 
+    /// A filter is no condition over the columns that there are.
+    #[error("{reason}, at character {character}; {hint}\n{marked}")]
+    Filter {
+        /// What is wrong.
+        reason: String,
+        /// The way out.
+        hint: String,
+        /// Line of the filter, from 1.
+        line: usize,
+        /// Character of that line, from 1.
+        character: usize,
+        /// The line, and below it a line with `^` under what is wrong.
+        marked: String,
+    },
+
     /// A value that must be finite is not.
     #[error("{what} holds {value} in row {row}, column {column}; {hint}")]
     NonFinite {
@@ -436,6 +451,7 @@ impl Error {
             | Self::DuplicateColumn { .. }
             | Self::MissingColumn { .. }
             | Self::ExampleId { .. }
+            | Self::Filter { .. }
             | Self::NonFinite { .. }
             | Self::Degenerate { .. }
             | Self::TooLarge { .. }

@@ -53,6 +53,7 @@
 //!
 //! # Where things are
 //! - [`table`]: input tables, their revisions, roles of columns, imports and exports.
+//! - [`filter`]: SQL conditions that select rows.
 //! - [`run`]: projects and runs; parameters, status, scalars, metrics, rankings.
 //! - [`metrics`]: what is computed of a batch: collectors, the built-ins, aggregates.
 //! - [`collect`]: the one inference pass over a dataset.
@@ -69,6 +70,7 @@
 pub mod callback;
 pub mod collect;
 pub mod embedding;
+pub mod filter;
 pub mod metrics;
 pub mod reduce;
 pub mod run;

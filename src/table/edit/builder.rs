@@ -55,6 +55,8 @@ enum Which {
     /// One value for these rows, or for all.
     One(Option<Vec<u64>>, Value),
     Each(Vec<(u64, Value)>),
+    /// One value for the rows that a filter takes.
+    Filtered(String, Value),
     /// Arrays that another revision has.
     Arrays(Assignment),
 }
@@ -133,6 +135,10 @@ impl Edit {
         let values = values.into_iter().map(|(row, value)| (row, value.into()));
         let values = values.collect();
         self.with(column, Which::Each(values))
+    }
+
+    pub(in crate::table) fn set_filtered(self, column: &str, value: Value, filter: String) -> Self {
+        self.with(column, Which::Filtered(filter, value))
     }
 
     /// Adds a column that the table lacks: null in every row, and 1 for weights.
@@ -313,6 +319,13 @@ impl Edit {
                 (
                     Selected::Rows(rows.into()),
                     array_of(std::slice::from_ref(value), field)?,
+                )
+            }
+            Which::Filtered(filter, value) => {
+                let values = array_of(std::slice::from_ref(value), field)?;
+                (
+                    Selected::Rows(self.table.rows_where(filter)?.into()),
+                    values,
                 )
             }
             Which::Each(values) => {
