@@ -194,7 +194,7 @@ impl Edit {
     pub fn commit(mut self) -> Result<Edited> {
         let (schema, assignments) = self.resolve()?;
         let delta = self.table.delta();
-        if delta.latest()?.version() != self.table.revision() {
+        if delta.latest()?.version() > self.table.revision() {
             return Err(delta.moved_on(self.table.revision()));
         }
         let rewritten = self.rewrite(&schema, &assignments, Purpose::Write, &mut |_| {})?;

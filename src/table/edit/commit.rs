@@ -31,7 +31,8 @@ impl DeltaTable {
         }
         commit.change = Change::Cells;
         commit.details = Some(details);
-        match self.attempt(&commit, self.latest(), Some(base.version()))? {
+        // On top of what was read, whatever listings show: who has the next version decides.
+        match self.attempt(&commit, Ok(base.clone()), Some(base.version()))? {
             Some(version) => Ok(version),
             None => {
                 self.delete_unused(files);
