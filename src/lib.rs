@@ -59,6 +59,7 @@
 //! - [`collect`]: the one inference pass over a dataset.
 //! - [`embedding`] and [`reduce`]: embeddings of all epochs in one coordinate system.
 //! - [`callback`]: the same as a training goes on, for whoever owns the loop.
+//! - [`sampling`]: which rows a training sees in an epoch, by their weights.
 //! - [`storage`]: where files lie and how they are made durable.
 //!
 //! Errors are one type, [`Error`]; [`Error::kind`] says what a caller can do about one. All calls
@@ -74,6 +75,7 @@ pub mod filter;
 pub mod metrics;
 pub mod reduce;
 pub mod run;
+pub mod sampling;
 pub mod storage;
 pub mod table;
 
