@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Corrupt,
     /// Another process took the run over: this one must not write to it any more.
     Fenced,
+    /// Something was changed meanwhile that this change was made for: look again, and make it again.
+    Conflict,
 }
 
 /// Everything that can go wrong in the library; each variant holds the offending values.
@@ -237,6 +239,21 @@ pub enum Error {
         hint: String,
     },
 
+    /// A filter is no condition over the columns that there are.
+    #[error("{reason}, at character {character}; {hint}\n{marked}")]
+    Filter {
+        /// What is wrong.
+        reason: String,
+        /// The way out.
+        hint: String,
+        /// Line of the filter, from 1.
+        line: usize,
+        /// Character of that line, from 1.
+        character: usize,
+        /// The line, and below it a line with `^` under what is wrong.
+        marked: String,
+    },
+
     /// A value that must be finite is not.
     #[error("{what} holds {value} in row {row}, column {column}; {hint}")]
     NonFinite {
@@ -352,6 +369,19 @@ pub enum Error {
         path: String,
     },
 
+    /// What a change was made for is not what is there any more; nothing was changed.
+    #[error("{what} meets another change: {reason}; {hint} ({path})")]
+    Conflict {
+        /// The change.
+        what: String,
+        /// What is there instead.
+        reason: String,
+        /// The way out.
+        hint: String,
+        /// The table, credentials stripped.
+        path: String,
+    },
+
     /// A background writer failed earlier; every call until `finalize` returns this.
     #[error("the writer of stream `{stream}` failed: {message}")]
     Writer {
@@ -421,6 +451,7 @@ impl Error {
             | Self::DuplicateColumn { .. }
             | Self::MissingColumn { .. }
             | Self::ExampleId { .. }
+            | Self::Filter { .. }
             | Self::NonFinite { .. }
             | Self::Degenerate { .. }
             | Self::TooLarge { .. }
@@ -440,6 +471,7 @@ impl Error {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Storage { .. } | Self::UnknownOutcome { .. } => ErrorKind::Storage,
             Self::Fenced { .. } => ErrorKind::Fenced,
+            Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Writer { kind, .. } => *kind,
         }
     }

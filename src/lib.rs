@@ -53,11 +53,13 @@
 //!
 //! # Where things are
 //! - [`table`]: input tables, their revisions, roles of columns, imports and exports.
+//! - [`filter`]: SQL conditions that select rows.
 //! - [`run`]: projects and runs; parameters, status, scalars, metrics, rankings.
 //! - [`metrics`]: what is computed of a batch: collectors, the built-ins, aggregates.
 //! - [`collect`]: the one inference pass over a dataset.
 //! - [`embedding`] and [`reduce`]: embeddings of all epochs in one coordinate system.
 //! - [`callback`]: the same as a training goes on, for whoever owns the loop.
+//! - [`sampling`]: which rows a training sees in an epoch, by their weights.
 //! - [`storage`]: where files lie and how they are made durable.
 //!
 //! Errors are one type, [`Error`]; [`Error::kind`] says what a caller can do about one. All calls
@@ -69,9 +71,11 @@
 pub mod callback;
 pub mod collect;
 pub mod embedding;
+pub mod filter;
 pub mod metrics;
 pub mod reduce;
 pub mod run;
+pub mod sampling;
 pub mod storage;
 pub mod table;
 

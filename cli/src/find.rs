@@ -189,7 +189,8 @@ fn no_run(text: &str, root: &Location, projects: &[Project], damaged: &[DamagedP
     }
 }
 
-fn there_are(what: &str, names: &[String]) -> String {
+/// What there is, for an error.
+pub fn there_are(what: &str, names: &[String]) -> String {
     match names {
         [] => format!("there are no {what}"),
         names => format!("there are: {}", listed(names)),

@@ -4,8 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod bar;
+mod changes;
 mod compact;
+mod diff;
 mod draw;
+mod edit;
 mod export;
 mod find;
 mod interrupt;
@@ -16,13 +19,16 @@ mod output;
 mod plot;
 mod print;
 mod reduce;
+mod revisions;
 mod series;
 mod show;
 mod skip;
 #[cfg(all(test, unix))]
 #[allow(clippy::expect_used, clippy::unwrap_used)]
 mod strange;
+mod tables;
 mod top;
+mod undo;
 mod vacuum;
 mod verify;
 
@@ -35,7 +41,7 @@ use emberlens::ErrorKind;
 use crate::find::Place;
 use crate::print::Report;
 
-/// Looks into the runs that Emberlens recorded.
+/// Looks into the runs that Emberlens recorded, and edits the tables that they were trained on.
 #[derive(Parser)]
 #[command(
     name = "emberlens",
@@ -75,6 +81,14 @@ enum Command {
     Compact(compact::Compact),
     /// List the files of a run that nobody needs any more, and delete them with --delete
     Vacuum(vacuum::Vacuum),
+    /// Set cells of a table, as a new revision; older ones stay
+    Edit(edit::Edit),
+    /// List the revisions of a table: who changed what, when and why
+    Revisions(revisions::Revisions),
+    /// Show what differs between two revisions of a table
+    Diff(diff::Diff),
+    /// Set the cells that a revision changed back, as a new revision
+    Undo(undo::Undo),
 }
 
 fn main() -> ExitCode {
@@ -90,11 +104,15 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify.run(&cli.place),
         Command::Compact(compact) => compact.run(&cli.place),
         Command::Vacuum(vacuum) => vacuum.run(&cli.place),
+        Command::Edit(edit) => edit.run(&cli.place),
+        Command::Revisions(revisions) => revisions.run(&cli.place),
+        Command::Diff(diff) => diff.run(&cli.place),
+        Command::Undo(undo) => undo.run(&cli.place),
     };
     match report.and_then(|report: Report| report.print(cli.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print::to_stderr(&format!("error: {}", error.chain()));
+            print::error(&error);
             match error.kind() {
                 ErrorKind::Interrupted => ExitCode::from(interrupt::EXIT_INTERRUPTED),
                 _ => ExitCode::FAILURE,

@@ -55,6 +55,15 @@ pub fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(line));
 }
 
+/// Prints an error and its causes: one line, and of a filter also its text with a mark below it.
+pub fn error(error: &Error) {
+    let text = format!("error: {}", error.chain());
+    match error {
+        Error::Filter { .. } => text.lines().for_each(to_stderr),
+        _ => to_stderr(&text),
+    }
+}
+
 /// Where the text of a column stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Align {

@@ -33,6 +33,7 @@ mod reader;
 mod run;
 mod scalar_buffer;
 mod scalars;
+mod select;
 mod session;
 mod skipped;
 mod state;

@@ -39,6 +39,14 @@ impl<'a> Metrics<'a> {
         }
     }
 
+    pub(super) fn reader(&self) -> &'a RunReader {
+        self.reader
+    }
+
+    pub(super) fn stream(&self) -> &str {
+        &self.stream
+    }
+
     /// Only rows of this split.
     pub fn split(mut self, split: &str) -> Self {
         self.split = Some(split.to_owned());

@@ -207,13 +207,16 @@ impl RunReader {
     /// # Errors
     /// `NotFound` when the table or its revision is gone.
     pub fn input_table(&self, input: &InputTable) -> Result<Table> {
+        Table::open(self.input_location(input)?)?.at_revision(input.revision)
+    }
+
+    /// Where an input is.
+    pub(crate) fn input_location(&self, input: &InputTable) -> Result<Location> {
         let is_relative = !input.url.contains("://") && !input.url.starts_with('/');
-        let table = if is_relative {
-            Table::open(self.project.inside(&input.url)?)?
-        } else {
-            Table::open_url(&input.url)?
-        };
-        table.at_revision(input.revision)
+        match is_relative {
+            true => self.project.inside(&input.url),
+            false => Location::open(&input.url),
+        }
     }
 
     /// All scalars that were flushed, in the order they were logged; where several ranks write the

@@ -148,6 +148,7 @@ impl DeltaTable {
         let (operation, is_change) = match commit.change {
             Change::Rows => (UpdateTableOperation::Write, true),
             Change::Files => (UpdateTableOperation::Optimize, false),
+            Change::Cells => (UpdateTableOperation::Update, true),
         };
         let mut update = snapshot
             .kernel()
@@ -194,6 +195,9 @@ impl DeltaTable {
                 };
                 transaction.remove_files(files);
             }
+        }
+        if let Some(details) = commit.details {
+            transaction = details.put_into(transaction)?;
         }
         let own = match commit.files {
             [] => None,

@@ -13,6 +13,7 @@ use super::append::{DataFile, FileWriter};
 use super::attempt::pause;
 use super::companions::Announcement;
 use super::delta::DeltaTable;
+use super::edit::Details;
 use crate::{Error, Result};
 
 /// After how many lost races a commit is laid open to others: where two or three write they are few.
@@ -232,6 +233,8 @@ pub(super) struct Commit<'a> {
     pub(super) schema: &'a Schema,
     pub(super) removes: Removes<'a>,
     pub(super) change: Change,
+    /// What the log's entry says of an edit.
+    pub(super) details: Option<&'a Details>,
     /// Where it is laid open to other writers, and theirs to it.
     pub(super) announced: Option<RefCell<Announced>>,
 }
@@ -242,6 +245,8 @@ pub(super) enum Change {
     Rows,
     /// The same rows in other files.
     Files,
+    /// Values in rows that stay where they are.
+    Cells,
 }
 
 /// Which of the files that are there a commit takes out.
@@ -267,6 +272,7 @@ impl<'a> Commit<'a> {
             schema,
             removes: Removes::Nothing,
             change: Change::Rows,
+            details: None,
             announced: None,
         }
     }

@@ -9,6 +9,7 @@ use super::check::as_f64;
 use super::schema::{self, Role};
 use super::values::{self, ColumnValue, Place};
 use super::{DeltaTable, Snapshot, embedding};
+use crate::sampling::Weights;
 use crate::storage::Location;
 use crate::{Error, Result};
 
@@ -193,6 +194,17 @@ impl Table {
             Ok(())
         })?;
         Ok(Some(weights))
+    }
+
+    /// The sample weights to sample by: 1 for every row of a table without any.
+    ///
+    /// # Errors
+    /// As [`Table::weights`], and when all of them are 0.
+    pub fn sampling_weights(&self) -> Result<Weights> {
+        match self.weights()? {
+            Some(weights) => Weights::new(weights),
+            None => Weights::ones(usize::try_from(self.row_count).unwrap_or(usize::MAX)),
+        }
     }
 
     /// The role of a column.

@@ -200,6 +200,25 @@ impl Snapshot {
         Ok(files)
     }
 
+    /// The data files in the same order, with the rows that each holds.
+    pub(super) fn laid_out(&self) -> Result<Vec<FileRows>> {
+        let mut first_row = 0;
+        let mut laid_out = Vec::new();
+        for file in self.files()? {
+            let rows = match &file.stats {
+                Some(stats) => stats.num_records,
+                None => self.count_rows(&file)?,
+            };
+            laid_out.push(FileRows {
+                file,
+                first_row,
+                rows,
+            });
+            first_row += rows;
+        }
+        Ok(laid_out)
+    }
+
     /// The names of the data files of this version.
     pub(super) fn paths(&self) -> Result<Vec<String>> {
         Ok(self.files()?.into_iter().map(|file| file.path).collect())
@@ -240,6 +259,13 @@ impl Snapshot {
         }
         Ok(rows)
     }
+}
+
+/// A data file and its place among the rows of its table.
+pub(super) struct FileRows {
+    pub(super) file: ScanFile,
+    pub(super) first_row: u64,
+    pub(super) rows: u64,
 }
 
 /// Refuses what our own tables never hold and what could lead out of the table's folder.

@@ -8,7 +8,7 @@ fn every_command_prints_one_json_object_and_nothing_else() {
     let matrix = crate::embedded::matrix_file(&example);
     let coordinates = example.root().join("xy.npy").display().to_string();
     let picture = example.root().join("plot.svg").display().to_string();
-    let calls: [&[&str]; 10] = [
+    let calls: [&[&str]; 15] = [
         &["ls"],
         &["show", "cnn"],
         &["top", "cnn", "--by", "loss", "--epoch", "0"],
@@ -19,6 +19,11 @@ fn every_command_prints_one_json_object_and_nothing_else() {
         &["verify", "cnn"],
         &["compact", "cnn"],
         &["vacuum", "cnn"],
+        &["edit", "ink", "--set", "label=0", "--all", "--dry-run"],
+        &["edit", "ink", "--set", "label=0", "--all"],
+        &["revisions", "ink"],
+        &["diff", "ink@0", "ink@1"],
+        &["undo", "ink@1"],
     ];
     for arguments in calls {
         assert!(example.json(arguments).is_object(), "{arguments:?}");

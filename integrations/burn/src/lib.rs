@@ -10,6 +10,7 @@
 //! | a pass outside a training | [`BurnDataset`], [`BatcherCollate`], [`BurnPredictor`] with [`collect_metrics`](emberlens::collect::collect_metrics) |
 //! | an output type of your own | [`SampleMetrics`] and [`tensors`], or [`Lens::collector`] |
 //! | a dataset that is shuffled, sampled or split | [`IndexedDataset`], [`IndexedBatcher`], [`example_ids`] |
+//! | rows by their weights | [`SampledLoader`] |
 //!
 //! # How a training is followed
 //!
@@ -43,6 +44,7 @@ mod options;
 mod outputs;
 mod predictor;
 mod progress;
+mod sampled;
 mod session;
 mod shared;
 mod tap;
@@ -57,5 +59,6 @@ pub use launch::WithLens;
 pub use lens::Lens;
 pub use outputs::{BurnPrediction, OutputMetrics, OutputOptions, SampleMetrics, TapEmbeddings};
 pub use predictor::{BurnPredictor, StepPredictor};
+pub use sampled::SampledLoader;
 pub use tap::{Captured, Tap, capture};
 pub use tracked::Tracked;

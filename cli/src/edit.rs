@@ -1,0 +1,264 @@
+//! `emberlens edit`: sets cells of a table, as a new revision.
+
+use clap::{ArgGroup, Args};
+use emberlens::run::{PassRecord, RunReader};
+use emberlens::table::{ColumnKind, Edit as Edits, Table, Value};
+use emberlens::{Error, Result};
+use serde_json::json;
+
+use crate::changes;
+use crate::find::Place;
+use crate::print::{Report, clean};
+use crate::tables::Signature;
+
+/// The arguments of `emberlens edit`.
+#[derive(Args)]
+#[command(
+    group(ArgGroup::new("which").args(["filter", "rows", "all"]).requires("set")),
+    group(ArgGroup::new("what").args(["set", "add"]).multiple(true).required(true))
+)]
+pub struct Edit {
+    /// Name or folder of the table; with @REVISION the edit fails when that is not the latest one
+    #[arg(value_name = "TABLE")]
+    table: String,
+
+    /// Set a column, for example label=3, label=cat, weight=0, tag=null; repeat it for more columns
+    #[arg(long, value_name = "COLUMN=VALUE", value_parser = assignment, requires = "which")]
+    set: Vec<(String, String)>,
+
+    /// Add a column: bool, int, float or string (null in every row), or weight (1 in every row)
+    #[arg(long, value_name = "COLUMN:TYPE", value_parser = addition)]
+    add: Vec<(String, ColumnKind)>,
+
+    /// In the rows of which this is true: an SQL condition over the table's columns, example_id, and
+    /// with --run the metrics of a pass
+    #[arg(long = "where", value_name = "CONDITION", id = "filter")]
+    filter: Option<String>,
+
+    /// In these rows, counted from 0, for example 3,17,20
+    #[arg(long, value_name = "ROWS", value_delimiter = ',')]
+    rows: Vec<u64>,
+
+    /// In all rows
+    #[arg(long)]
+    all: bool,
+
+    /// Join the per-sample metrics of this run by example_id; a column that both have is
+    /// metrics.COLUMN
+    #[arg(long, value_name = "RUN", requires = "filter", conflicts_with_all = ["rows", "all"])]
+    run: Option<String>,
+
+    /// Metrics of this epoch, counted from 0 [default: the latest of each split]
+    #[arg(long, requires = "run", allow_negative_numbers = true)]
+    epoch: Option<i64>,
+
+    /// Metrics of this split [default: every split that was joined to the table]
+    #[arg(long, requires = "run")]
+    split: Option<String>,
+
+    /// Metrics of this stream [default: `default`, or the only one]
+    #[arg(long, requires = "run")]
+    stream: Option<String>,
+
+    #[command(flatten)]
+    signature: Signature,
+
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Changes to show
+    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
+    number: usize,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((column, value)) if !column.trim().is_empty() => {
+            Ok((column.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("write COLUMN=VALUE, for example label=3".into()),
+    }
+}
+
+fn addition(text: &str) -> Result<(String, ColumnKind), String> {
+    let Some((column, kind)) = text.rsplit_once(':') else {
+        return Err("write COLUMN:TYPE, for example tag:string".into());
+    };
+    let kind = kind
+        .parse::<ColumnKind>()
+        .map_err(|error| error.to_string())?;
+    Ok((column.to_owned(), kind))
+}
+
+impl Edit {
+    /// Makes the edit, or shows what it would do.
+    pub fn run(&self, place: &Place) -> Result<Report> {
+        let table = place.table(&self.table)?;
+        let edit = self.signature.sign(self.edit(&table, place)?);
+        report(&table, edit, self.dry_run, self.number)
+    }
+
+    fn edit(&self, table: &Table, place: &Place) -> Result<Edits> {
+        let mut edit = table.edit();
+        for (column, kind) in &self.add {
+            edit = edit.add_column(column, *kind);
+        }
+        let rows = self.selected(table, place)?;
+        for (column, text) in &self.set {
+            let value = value(text, self.is_text(table, column));
+            edit = match &rows {
+                Some(rows) => edit.set(column, rows.iter().copied(), value),
+                None => edit.set_all(column, value),
+            };
+        }
+        Ok(edit)
+    }
+
+    /// The rows that are meant; `None` for all.
+    fn selected(&self, table: &Table, place: &Place) -> Result<Option<Vec<u64>>> {
+        Ok(match (&self.filter, &self.run) {
+            (Some(filter), Some(run)) => Some(self.joined(table, &place.run(run)?, filter)?),
+            (Some(filter), None) => Some(table.rows_where(filter)?),
+            (None, _) if self.all || self.rows.is_empty() => None,
+            _ => Some(self.rows.clone()),
+        })
+    }
+
+    /// The rows that a filter takes with the metrics of the run's passes over the table.
+    fn joined(&self, table: &Table, reader: &RunReader, filter: &str) -> Result<Vec<u64>> {
+        let streams = reader.streams();
+        let stream = match (&self.stream, streams.as_slice()) {
+            (Some(stream), _) => stream.clone(),
+            (None, [only]) => only.clone(),
+            (None, streams) if streams.iter().any(|one| one == "default") => "default".into(),
+            (None, streams) => {
+                return Err(Error::invalid(
+                    "stream",
+                    "none",
+                    format!("the run has: {}", streams.join(", ")),
+                    "name one with --stream",
+                ));
+            }
+        };
+        let passes = self.passes(table, reader, &stream);
+        let mut metrics = reader.metrics(&stream);
+        let Some(first) = passes.first() else {
+            // The library says what there is instead.
+            if let Some(split) = &self.split {
+                metrics = metrics.split(split);
+            }
+            if let Some(epoch) = self.epoch {
+                metrics = metrics.epoch(epoch);
+            }
+            return metrics.rows_where(table, filter);
+        };
+        let mut rows = metrics
+            .split(&first.split)
+            .epoch(first.epoch)
+            .rows_where(table, filter)?;
+        for pass in &passes[1..] {
+            let metrics = reader.metrics(&stream).split(&pass.split);
+            rows.extend(metrics.epoch(pass.epoch).rows_where(table, filter)?);
+        }
+        Ok(rows)
+    }
+
+    /// The passes over the table that are meant, one for each split.
+    fn passes(&self, table: &Table, reader: &RunReader, stream: &str) -> Vec<PassRecord> {
+        let is_of = |pass: &PassRecord| {
+            let joined = pass.table.as_ref().map(|input| reader.input_table(input));
+            joined.is_some_and(|joined| joined.is_ok_and(|joined| joined.url() == table.url()))
+        };
+        let mut passes = reader.passes(stream);
+        passes.retain(|pass| {
+            self.split.as_ref().is_none_or(|split| *split == pass.split)
+                && self.epoch.is_none_or(|epoch| pass.epoch == Some(epoch))
+        });
+        passes.retain(is_of);
+        // The latest of each split stays.
+        passes.reverse();
+        let mut splits = Vec::new();
+        passes.retain(|pass| {
+            let is_new = !splits.contains(&pass.split);
+            splits.push(pass.split.clone());
+            is_new
+        });
+        passes
+    }
+
+    fn is_text(&self, table: &Table, column: &str) -> bool {
+        let added = self.add.iter().find(|(name, _)| name == column);
+        let field = table.schema().field_with_name(column);
+        let is_text =
+            |data_type: &arrow_schema::DataType| *data_type == arrow_schema::DataType::Utf8;
+        added.is_some_and(|(_, kind)| *kind == ColumnKind::String)
+            || field.is_ok_and(|field| is_text(field.data_type()))
+    }
+}
+
+/// A value as it was written: null, a bool, a number, else text. Of a column of text everything is text
+/// but null, and 'null' in quotes is.
+fn value(text: &str, is_text: bool) -> Value {
+    let quoted = text
+        .strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''));
+    if let Some(quoted) = quoted {
+        return Value::from(quoted);
+    }
+    match text {
+        "null" => Value::Null,
+        text if is_text => Value::from(text),
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        text => match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(whole), _) => Value::Integer(whole),
+            (_, Ok(number)) => Value::Float(number),
+            _ => Value::from(text),
+        },
+    }
+}
+
+/// Commits an edit, or looks at it, and says what changed.
+pub fn report(table: &Table, edit: Edits, is_dry: bool, number: usize) -> Result<Report> {
+    let preview = edit.preview()?;
+    let (latest, is_new) = match is_dry {
+        true => (None, false),
+        false => {
+            let edited = edit.commit()?;
+            (Some(edited.table), edited.is_new)
+        }
+    };
+    let columns = preview
+        .columns
+        .iter()
+        .map(|(column, cells)| (column, cells));
+    let name = clean(table.name());
+    let counted = changes::counted(columns.clone());
+    let (revision, parent) = (latest.as_ref().map(Table::revision), preview.parent);
+    let mut text = match (revision, counted.is_empty()) {
+        (_, true) => format!("{name}: every cell holds its value already; nothing to change\n"),
+        (None, _) => format!("{name}@{parent}: would change {counted}; nothing was changed\n"),
+        (Some(revision), _) => format!("{name}@{revision}: changed {counted}\n"),
+    };
+    text.push_str(&changes::text(
+        latest.as_ref().unwrap_or(table),
+        &preview.changes,
+        number,
+    ));
+    Ok(Report {
+        text,
+        json: json!({
+            "table": table.name(),
+            "url": table.url(),
+            "parent": parent,
+            "revision": revision,
+            "is_new": is_new,
+            "dry_run": is_dry,
+            "rows": preview.rows,
+            "columns": changes::counts(columns),
+            "changes": changes::json(&preview.changes),
+        }),
+        ..Report::default()
+    })
+}

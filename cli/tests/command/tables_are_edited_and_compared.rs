@@ -1,0 +1,253 @@
+use emberlens::table::Table;
+use serde_json::json;
+
+use crate::example::{Example, stderr};
+
+/// The labels of the table `ink` at its latest revision.
+fn labels(example: &Example) -> Vec<i32> {
+    let path = example.root().join("digits/tables/ink");
+    let table = Table::open_url(path.to_str().unwrap()).unwrap();
+    table.column("label").unwrap()
+}
+
+/// Standard error of a call that must end with that code.
+fn fails(example: &Example, arguments: &[&str], code: i32) -> String {
+    let output = example.emberlens(arguments);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    text
+}
+
+#[test]
+fn what_the_metrics_of_an_epoch_reveal_is_set() {
+    let example = Example::new();
+    // At epoch 0 the loss of sample 1 is 2, and that of sample 2 is NaN, which is above all numbers.
+    let edit = [
+        "edit",
+        "ink",
+        "--set",
+        "label=cat",
+        "--where",
+        "loss >= 2",
+        "--run",
+        "cnn",
+        "--epoch",
+        "0",
+        "--split",
+        "train",
+        "--note",
+        "too dark",
+        "--author",
+        "ann",
+    ];
+    let dry = example.text(&[&edit[..], &["--dry-run"]].concat());
+    assert!(dry.contains("would change label in 2 rows"), "{dry}");
+    assert!(dry.contains("1 dog") && dry.contains("0 cat"), "{dry}");
+    assert_eq!(labels(&example), [0, 1, 1, 0], "nothing was changed");
+
+    let told = example.json(&edit);
+    assert_eq!(told["revision"], 1);
+    assert_eq!(told["parent"], 0);
+    assert_eq!(told["columns"], json!([{"column": "label", "cells": 2}]));
+    let change = |row| json!({"example_id": row, "column": "label", "before": 1, "after": 0});
+    assert_eq!(told["changes"], json!([change(1), change(2)]));
+    assert_eq!(labels(&example), [0, 0, 0, 0]);
+
+    let text = example.text(&["revisions", "ink"]);
+    for part in ["edited", "label", "ann", "too dark", "created"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let listed = example.json(&["revisions", "ink"]);
+    let last = &listed["revisions"][1];
+    assert_eq!(
+        (&last["what"], &last["rows"], &last["parent"]),
+        (&json!("edited"), &json!(2), &json!(0))
+    );
+    // Without an epoch it is the latest one, and of both splits: 1 in train, 0 in neither.
+    let told = example.json(&[
+        "edit", "ink", "--set", "label=1", "--where", "loss = 1", "--run", "cnn",
+    ]);
+    assert_eq!(told["changes"][0]["example_id"], 1);
+    assert_eq!(told["rows"], 1);
+}
+
+#[test]
+fn a_revision_is_compared_and_undone() {
+    let example = Example::new();
+    example.text(&[
+        "edit",
+        "ink",
+        "--set",
+        "label=dog",
+        "--rows",
+        "0,3",
+        "--add",
+        "tag:string",
+        "--set",
+        "tag=2024",
+    ]);
+    example.text(&[
+        "edit",
+        "ink",
+        "--set",
+        "label=0",
+        "--where",
+        "example_id = 1 AND label = 'dog'",
+    ]);
+    assert_eq!(labels(&example), [1, 0, 1, 1]);
+    let told = example.json(&["diff", "ink@0", "ink@1"]);
+    assert_eq!(told["columns_added"], json!(["tag"]));
+    assert_eq!(told["rows"], 2);
+    assert_eq!(
+        told["changes"][1],
+        json!({"example_id": 0, "column": "tag", "before": null, "after": "2024"})
+    );
+    let text = example.text(&["diff", "ink@1"]);
+    assert!(text.contains("ink@1 to ink@2: label in 1 row"), "{text}");
+    let text = example.text(&["diff", "ink@2", "ink@2"]);
+    assert!(text.contains("no difference"), "{text}");
+
+    let dry = example.text(&["undo", "ink@1", "--dry-run"]);
+    assert!(dry.contains("nothing was changed"), "{dry}");
+    let told = example.json(&["undo", "ink@1", "--note", "were cats"]);
+    assert_eq!(told["revision"], 3);
+    assert_eq!(labels(&example), [0, 0, 1, 0]);
+    let listed = example.json(&["revisions", "ink"]);
+    assert_eq!(listed["revisions"][3]["undoes"], 1);
+    let text = example.text(&["edit", "ink", "--set", "label=cat", "--rows", "0"]);
+    assert!(text.contains("nothing to change"), "{text}");
+    assert_eq!(
+        example.json(&["revisions", "ink"])["revisions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn an_edit_of_a_named_revision_fails_when_there_is_a_later_one() {
+    let example = Example::new();
+    example.text(&["edit", "ink@0", "--set", "label=dog", "--all"]);
+    let text = fails(
+        &example,
+        &["edit", "ink@0", "--set", "label=cat", "--rows", "1"],
+        1,
+    );
+    assert!(
+        text.contains("revision 0") && text.contains("revision 1"),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(labels(&example), [1, 1, 1, 1]);
+    let text = fails(&example, &["undo", "ink"], 1);
+    assert!(text.contains("ink@1"), "{text}");
+}
+
+#[test]
+fn the_author_comes_from_the_option_or_its_variable_and_nowhere_else() {
+    let example = Example::new();
+    let set = |value: &str| {
+        vec![
+            "edit".to_owned(),
+            "ink".into(),
+            "--all".into(),
+            "--set".into(),
+            format!("label={value}"),
+        ]
+    };
+    let mut command = example.command(&set("dog"));
+    assert!(
+        command
+            .env_remove("EMBERLENS_AUTHOR")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let mut command = example.command(&set("cat"));
+    assert!(
+        command
+            .env("EMBERLENS_AUTHOR", "bob")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let listed = example.json(&["revisions", "ink"]);
+    let authors: Vec<_> = [1, 2]
+        .map(|revision| &listed["revisions"][revision]["author"])
+        .into();
+    assert_eq!(authors, [&json!(null), &json!("bob")]);
+}
+
+#[test]
+fn errors_say_what_there_is() {
+    let example = Example::new();
+    let text = fails(
+        &example,
+        &["edit", "ink", "--set", "label=1", "--where", "labl = 'cat'"],
+        1,
+    );
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("error: ") && lines[0].contains("label, example_id"),
+        "{text}"
+    );
+    assert_eq!(lines[1..], ["labl = 'cat'", "^^^^"]);
+    for (arguments, part) in [
+        (&["revisions", "inc"][..], "there are: ink"),
+        (&["revisions", "ink@7"], "the latest revision is 0"),
+        (
+            &["edit", "ink", "--set", "label=cow", "--all"],
+            "0 cat, 1 dog",
+        ),
+        (&["edit", "ink", "--set", "weight=1", "--all"], "label"),
+        (
+            &["edit", "ink", "--set", "label=1", "--rows", "4"],
+            "4 rows",
+        ),
+        (
+            &[
+                "edit", "ink", "--set", "label=1", "--where", "loss > 1", "--run", "cnn",
+                "--epoch", "9",
+            ],
+            "train 1",
+        ),
+        (
+            &[
+                "edit", "ink", "--set", "label=1", "--where", "loss > 1", "--run", "mlp",
+            ],
+            "the run has",
+        ),
+    ] {
+        let text = fails(&example, arguments, 1);
+        assert!(text.contains(part), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn wrong_usage_of_edits_ends_with_2() {
+    let example = Example::new();
+    for arguments in [
+        &["edit", "ink"][..],
+        &["edit", "ink", "--set", "label=1"],
+        &["edit", "ink", "--set", "label", "--all"],
+        &["edit", "ink", "--set", "label=1", "--all", "--rows", "1"],
+        &["edit", "ink", "--set", "label=1", "--all", "--run", "cnn"],
+        &[
+            "edit", "ink", "--set", "label=1", "--where", "true", "--epoch", "1",
+        ],
+        &["edit", "ink", "--add", "tag:picture"],
+        &["edit", "ink", "--add", "tag:string", "--where", "true"],
+        &["edit", "ink", "--set", "label=1", "--rows", "-1"],
+        &["diff"],
+        &["undo"],
+        &["revisions"],
+    ] {
+        let text = fails(&example, arguments, 2);
+        assert!(text.contains("--help") || text.contains("Usage"), "{text}");
+    }
+    assert_eq!(labels(&example), [0, 1, 1, 0]);
+}

@@ -1,0 +1,42 @@
+//! The columns that a filter may name.
+
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+/// A column that a filter may name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilterColumn {
+    pub(super) table: String,
+    pub(super) name: String,
+    pub(super) data_type: DataType,
+    pub(super) classes: Option<Arc<[String]>>,
+}
+
+impl FilterColumn {
+    /// A column of a table that the filter may put before its name (`metrics.loss`).
+    pub fn new(table: &str, name: &str, data_type: DataType) -> Self {
+        Self {
+            table: table.to_owned(),
+            name: name.to_owned(),
+            data_type,
+            classes: None,
+        }
+    }
+
+    /// The column holds class indices; `names` by index, empty when they are unknown.
+    pub fn classes(mut self, names: Arc<[String]>) -> Self {
+        self.classes = Some(names);
+        self
+    }
+
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table that it is of.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+}
