@@ -9,7 +9,9 @@
 mod aggregate;
 mod classification;
 mod collector;
+mod detection;
 mod embeddings;
+mod instances;
 mod multilabel;
 mod prediction;
 mod regression;
@@ -22,8 +24,14 @@ pub use classification::{
     ClassScores, Classification, ClassificationOptions, FromBatch, FromOutput, Labelled,
     classification_columns,
 };
-pub use collector::MetricsCollector;
+pub use collector::{MetricsCollector, PassCollector};
+pub use detection::{AxisAlignedBoxes, BBox, Detection};
 pub use embeddings::Embeddings;
+pub use instances::{
+    ClassEvaluation, Defect, Evaluation, Evaluator, ImageInstances, InstanceCollector,
+    InstanceOptions, InstanceSource, InstanceTask, InstancesOf, PredictedInstance, TrueInstance,
+    evaluate, instance_columns,
+};
 pub use multilabel::{MultiLabelOptions, multilabel_columns};
 pub use prediction::{HiddenLayers, Prediction};
 pub use regression::regression_columns;
