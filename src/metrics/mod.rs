@@ -12,7 +12,10 @@ mod collector;
 mod detection;
 mod embeddings;
 mod instances;
+mod masks;
 mod multilabel;
+mod oriented;
+mod poses;
 mod prediction;
 mod regression;
 mod reshape;
@@ -32,7 +35,10 @@ pub use instances::{
     InstanceOptions, InstanceSource, InstanceTask, InstancesOf, PredictedInstance, TrueInstance,
     evaluate, instance_columns,
 };
+pub use masks::{InstanceMasks, InstanceSegmentation, Rle};
 pub use multilabel::{MultiLabelOptions, multilabel_columns};
+pub use oriented::{OrientedBox, OrientedBoxes, OrientedDetection};
+pub use poses::{Keypoint, Pose, PoseEstimation, Poses, TrueKeypoint, TruePose};
 pub use prediction::{HiddenLayers, Prediction};
 pub use regression::regression_columns;
 pub use reshape::{Reshape, embedding_column};

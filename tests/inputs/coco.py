@@ -68,7 +68,7 @@ def scene(kind, noise, images):
             if kind == "instances":
                 pixels = ellipse(noise, height, width)
                 truth["segmentation"] = rle(pixels)
-                truth["area"] = float(pixels.sum() * noise.choice([1, 4, 32]))
+                truth["area"] = float(pixels.sum() * noise.choice([1, 4, 64]))
             if kind == "poses":
                 points = np.round(noise.uniform([x, y], [x + w, y + h], size=(17, 2)), 1)
                 seen = noise.choice([0, 1, 2], size=17)
@@ -202,7 +202,7 @@ def main():
             "truths": truths,
             "results": results,
             "per_class": rows,
-            "summary": evaluation.stats.tolist(),
+            "summary": [None if value == -1 else value for value in evaluation.stats.tolist()],
             "confidence": CONFIDENCE,
             "most": MOST,
             "per_image": counts,

@@ -66,20 +66,21 @@ impl BBox {
 
     /// A box of pixels as fractions of an image of this size.
     pub fn to_normalised(&self, image_width: f64, image_height: f64) -> Self {
-        self.scaled(1.0 / image_width, 1.0 / image_height)
+        Self {
+            x: self.x / image_width,
+            y: self.y / image_height,
+            width: self.width / image_width,
+            height: self.height / image_height,
+        }
     }
 
     /// A box of fractions in the pixels of an image of this size.
     pub fn to_pixels(&self, image_width: f64, image_height: f64) -> Self {
-        self.scaled(image_width, image_height)
-    }
-
-    fn scaled(&self, x: f64, y: f64) -> Self {
         Self {
-            x: self.x * x,
-            y: self.y * y,
-            width: self.width * x,
-            height: self.height * y,
+            x: self.x * image_width,
+            y: self.y * image_height,
+            width: self.width * image_width,
+            height: self.height * image_height,
         }
     }
 
@@ -113,7 +114,7 @@ impl BBox {
     }
 
     /// The first of the four numbers that cannot be, with its name and the reason.
-    pub(super) fn defect(&self) -> Option<(&'static str, f64, &'static str)> {
+    pub(in crate::metrics) fn defect(&self) -> Option<(&'static str, f64, &'static str)> {
         let position = [("x", self.x), ("y", self.y)];
         let size = [("width", self.width), ("height", self.height)];
         let not_finite = position

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array};
 
 use super::BBox;
+use crate::Result;
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
+    TrueInstance,
 };
 use crate::table::{BoxFormat, CoordinateUnit, Role};
 
@@ -56,11 +58,11 @@ impl InstanceTask for AxisAlignedBoxes {
         Ok(())
     }
 
-    fn similarity(&self, predicted: &BBox, truth: &BBox, crowd: bool) -> f64 {
-        if crowd {
-            predicted.share_in(truth)
+    fn similarity(&self, predicted: &BBox, truth: &TrueInstance<BBox>) -> f64 {
+        if truth.crowd {
+            predicted.share_in(&truth.geometry)
         } else {
-            predicted.iou(truth)
+            predicted.iou(&truth.geometry)
         }
     }
 
@@ -92,7 +94,7 @@ impl InstanceTask for AxisAlignedBoxes {
         }
     }
 
-    fn fields(&self, predicted: &[&BBox]) -> Vec<(&'static str, ArrayRef)> {
+    fn fields(&self, predicted: &[&BBox]) -> Result<Vec<(&'static str, ArrayRef)>> {
         let names = ["x0", "y0", "x1", "y1"];
         let field = |(at, name)| {
             let values = predicted
@@ -103,7 +105,7 @@ impl InstanceTask for AxisAlignedBoxes {
                 Arc::new(Float32Array::from_iter_values(values)) as ArrayRef,
             )
         };
-        names.into_iter().enumerate().map(field).collect()
+        Ok(names.into_iter().enumerate().map(field).collect())
     }
 }
 

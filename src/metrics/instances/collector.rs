@@ -68,8 +68,10 @@ where
 /// Collects the columns of [`instance_columns`] from every batch, and the rows of
 /// [`evaluate`](super::evaluate) when the pass ends.
 ///
-/// Use it by the name of its task, [`Detection`](crate::metrics::Detection), whose constructors say
-/// which conventions hold.
+/// Use it by its names [`Detection`](crate::metrics::Detection),
+/// [`OrientedDetection`](crate::metrics::OrientedDetection),
+/// [`InstanceSegmentation`](crate::metrics::InstanceSegmentation) and
+/// [`PoseEstimation`](crate::metrics::PoseEstimation), whose constructors say which conventions hold.
 ///
 /// The rows of the classes go to the stream `per_class`, at the split and epoch of the pass. The mean
 /// of `ap` over them, COCO's mAP, becomes the scalar `<split>_per_class_ap_avg`. They describe the

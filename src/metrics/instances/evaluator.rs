@@ -125,7 +125,7 @@ impl<'a, T: InstanceTask> Evaluator<'a, T> {
                 check(task, number, image, options.n_classes)?;
                 see_image(task, image, options, &mut classes, |prediction, truth| {
                     let (predicted, truth) = (&image.predicted[prediction], &image.truth[truth]);
-                    task.similarity(&predicted.geometry, &truth.geometry, truth.crowd)
+                    task.similarity(&predicted.geometry, truth)
                 });
             }
             Ok(classes)

@@ -74,7 +74,7 @@ pub(super) fn similarities<T: InstanceTask>(
         image.truth.len(),
         |prediction, truth| {
             let (predicted, truth) = (&image.predicted[prediction], &image.truth[truth]);
-            task.similarity(&predicted.geometry, &truth.geometry, truth.crowd)
+            task.similarity(&predicted.geometry, truth)
         },
     )
 }
@@ -187,15 +187,7 @@ impl<'a, T: InstanceTask> ImageColumns<'a, T> {
 
     pub(super) fn finish(self) -> Result<Columns> {
         let task = self.task;
-        if i32::try_from(self.geometry.len()).is_err() {
-            return Err(Error::invalid(
-                "predictions",
-                self.geometry.len(),
-                "one batch holds fewer than 2^31 of them",
-                "pass fewer images at a time, or lower max_per_image",
-            ));
-        }
-        let mut fields = task.fields(&self.geometry);
+        let mut fields = task.fields(&self.geometry)?;
         fields.push(("label", Arc::new(Int32Array::from(self.labels)) as ArrayRef));
         fields.push(("confidence", Arc::new(Float32Array::from(self.confidences))));
         let similarity = Arc::new(Float32Array::from(self.best));
@@ -229,6 +221,15 @@ pub(in crate::metrics) fn list_of_structs(
             "give every field one value for each instance",
         )
     };
+    let all: usize = lengths.iter().sum();
+    if i32::try_from(all).is_err() {
+        return Err(Error::invalid(
+            "predictions",
+            format!("{all} values"),
+            "one batch holds fewer than 2^31 of them",
+            "pass fewer images at a time, or lower max_per_image",
+        ));
+    }
     let (names, arrays): (Vec<_>, Vec<ArrayRef>) = fields.into_iter().unzip();
     let typed = names.iter().zip(&arrays);
     let typed: Fields = typed

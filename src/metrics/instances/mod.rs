@@ -20,3 +20,5 @@ pub use image::instance_columns;
 pub use instance::{ImageInstances, PredictedInstance, TrueInstance};
 pub use options::InstanceOptions;
 pub use task::{Defect, InstanceTask};
+
+pub(in crate::metrics) use image::list_of_structs;

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 
-use super::ImageInstances;
+use super::{ImageInstances, TrueInstance};
+use crate::Result;
 use crate::table::Role;
 
 /// A kind of instances: the similarity of two of them, their area, and the column of predictions.
 ///
-/// Built-in: [`AxisAlignedBoxes`](crate::metrics::AxisAlignedBoxes).
+/// Built-in: [`AxisAlignedBoxes`](crate::metrics::AxisAlignedBoxes),
+/// [`OrientedBoxes`](crate::metrics::OrientedBoxes),
+/// [`InstanceMasks`](crate::metrics::InstanceMasks) and [`Poses`](crate::metrics::Poses).
 pub trait InstanceTask: Send + Sync {
     /// What is known of a true instance.
     type Truth: Send + Sync;
@@ -20,14 +23,11 @@ pub trait InstanceTask: Send + Sync {
     ///
     /// # Errors
     /// A [`Defect`] that names the instance and the value.
-    fn check(
-        &self,
-        image: &ImageInstances<Self::Truth, Self::Predicted>,
-    ) -> std::result::Result<(), Defect>;
+    fn check(&self, image: &ImageInstances<Self::Truth, Self::Predicted>) -> Result<(), Defect>;
 
     /// How alike a prediction and a truth of one image are, from 0 to 1. For a crowd: the share of
     /// the prediction that lies in it.
-    fn similarity(&self, predicted: &Self::Predicted, truth: &Self::Truth, crowd: bool) -> f64;
+    fn similarity(&self, predicted: &Self::Predicted, truth: &TrueInstance<Self::Truth>) -> f64;
 
     /// The area of a true instance that gives none, in square units of its coordinates.
     fn truth_area(&self, truth: &Self::Truth) -> f64;
@@ -55,7 +55,10 @@ pub trait InstanceTask: Send + Sync {
     fn role(&self, class_names: Arc<[String]>) -> Role;
 
     /// The geometry of predictions as fields of a struct; all arrays as long as `predicted`.
-    fn fields(&self, predicted: &[&Self::Predicted]) -> Vec<(&'static str, ArrayRef)>;
+    ///
+    /// # Errors
+    /// `Invalid` for more values than a batch holds.
+    fn fields(&self, predicted: &[&Self::Predicted]) -> Result<Vec<(&'static str, ArrayRef)>>;
 }
 
 /// What is wrong with an instance; becomes an error that names the image too.
