@@ -108,7 +108,8 @@ impl OrientedBox {
     fn areas(&self, other: &Self) -> (f64, f64, f64) {
         let reach = |bbox: &Self| bbox.width.hypot(bbox.height) / 2.0;
         let away = (self.cx - other.cx).hypot(self.cy - other.cy);
-        if away >= reach(self) + reach(other) {
+        // Without an area of its own, rounding could give a box a tiny one.
+        if self.area() == 0.0 || other.area() == 0.0 || away >= reach(self) + reach(other) {
             return (0.0, 0.0, 0.0);
         }
         let origin = [other.cx, other.cy];
@@ -165,7 +166,9 @@ mod tests {
     #[test]
     fn boxes_without_area_are_alike_to_nothing() {
         let line = OrientedBox::new([0.0, 0.0, 0.0, 2.0, 0.3], Radians, Clockwise);
+        let point = OrientedBox::new([0.0, 0.0, 0.0, 0.0, 0.3], Radians, Clockwise);
         let square = OrientedBox::new([0.0, 0.0, 2.0, 2.0, 0.0], Radians, Clockwise);
+        assert_eq!((square.iou(&point), point.share_in(&square)), (0.0, 0.0));
         assert_eq!(
             (line.iou(&square), square.iou(&line), line.iou(&line)),
             (0.0, 0.0, 0.0)

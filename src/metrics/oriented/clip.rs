@@ -31,7 +31,10 @@ fn cross(a: Point, b: Point, c: Point) -> f64 {
 /// Sutherland, Hodgman, *Reentrant polygon clipping* (1974).
 pub(super) fn shared_area(subject: &[Point], window: &[Point]) -> f64 {
     // The inside of every edge lies on the side on which the window's area is.
-    let turn = twice_signed_area(window).signum();
+    let turn = match twice_signed_area(window) {
+        0.0 => return 0.0,
+        area => area.signum(),
+    };
     let mut kept = subject.to_vec();
     let mut clipped = Vec::with_capacity(subject.len() + window.len());
     for (&from, &to) in window.iter().zip(window.iter().cycle().skip(1)) {
