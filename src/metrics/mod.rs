@@ -11,6 +11,7 @@ mod classification;
 mod collector;
 mod detection;
 mod embeddings;
+mod image_statistics;
 mod instances;
 mod masks;
 mod multilabel;
@@ -20,6 +21,7 @@ mod prediction;
 mod regression;
 mod reshape;
 mod scores;
+mod segmentation;
 mod sequence;
 
 pub use aggregate::{Aggregates, ColumnAggregate, is_computable};
@@ -30,6 +32,7 @@ pub use classification::{
 pub use collector::{MetricsCollector, PassCollector};
 pub use detection::{AxisAlignedBoxes, BBox, Detection};
 pub use embeddings::Embeddings;
+pub use image_statistics::{ImageStatistics, image_statistics_columns};
 pub use instances::{
     ClassEvaluation, Defect, Evaluation, Evaluator, ImageInstances, InstanceCollector,
     InstanceOptions, InstanceSource, InstanceTask, InstancesOf, PredictedInstance, TrueInstance,
@@ -43,4 +46,9 @@ pub use prediction::{HiddenLayers, Prediction};
 pub use regression::regression_columns;
 pub use reshape::{Reshape, embedding_column};
 pub use scores::{Distribution, ScoreKind, argmax, cross_entropy, log_softmax, top_k};
+pub use segmentation::{
+    Segmentation, SegmentationEvaluation, SegmentationEvaluator, SegmentationOptions,
+    SegmentationSource, SegmentedClass, SegmentedImage, SegmentedOf, class_mask_from_png,
+    class_mask_to_png, evaluate_segmentation, segmentation_columns,
+};
 pub use sequence::{SequenceOptions, sequence_columns};
