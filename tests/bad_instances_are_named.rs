@@ -82,6 +82,10 @@ fn parameters_are_checked_first() {
     for (options, part) in [
         (InstanceOptions::new(0), "n_classes = 0"),
         (
+            InstanceOptions::new(usize::MAX),
+            "from 1 to 1048576 classes",
+        ),
+        (
             InstanceOptions::new(2).class_names(["one"]),
             "class_names = 1 names",
         ),

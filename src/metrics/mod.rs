@@ -1,10 +1,15 @@
 //! Metrics collectors: per-sample columns from a batch and the model's output.
 //!
 //! A collector is anything that implements [`MetricsCollector`], closures included. The built-ins
-//! are [`Classification`] and [`Embeddings`]; the functions that they rest on are public, as are
-//! those of the other tasks ([`regression_columns`], [`multilabel_columns`], [`sequence_columns`]),
-//! so that a collector for another output type is a few lines. [`Aggregates`] reduces columns to
-//! the scalars of a run.
+//! are [`Classification`], [`Embeddings`], [`Detection`], [`OrientedDetection`],
+//! [`InstanceSegmentation`], [`PoseEstimation`] and [`Segmentation`]; the functions that they rest on
+//! are public, as are those of the other tasks ([`regression_columns`], [`multilabel_columns`],
+//! [`sequence_columns`], [`image_statistics_columns`]), so that a collector for another output type
+//! is a few lines. `docs/tasks.md` has a program for each task.
+//!
+//! [`evaluate`] and [`evaluate_segmentation`] sum up a whole split by class, as COCO and
+//! scikit-learn do; collectors write their rows when a pass ends, see [`PassCollector`].
+//! [`Aggregates`] reduces columns to the scalars of a run.
 
 mod aggregate;
 mod classification;

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::{Error, Result};
 
+/// More would be a mistake: memory for all of them is taken before the first image.
+const MOST_CLASSES: usize = 1 << 20;
+
 /// The parameters of [`instance_columns`](super::instance_columns), [`evaluate`](super::evaluate)
 /// and [`InstanceCollector`](super::InstanceCollector).
 ///
@@ -29,7 +32,7 @@ pub struct InstanceOptions {
 }
 
 impl InstanceOptions {
-    /// `n_classes` classes, labelled from 0.
+    /// `n_classes` classes, labelled from 0; at most 2^20.
     pub fn new(n_classes: usize) -> Self {
         Self {
             n_classes,
@@ -96,14 +99,14 @@ impl InstanceOptions {
     /// Checks the parameters against each other.
     ///
     /// # Errors
-    /// `Invalid` for no class, a number of class names other than the number of classes, a
+    /// `Invalid` for no class or more than 2^20, a number of class names other than the number of classes, a
     /// threshold outside 0..=1 (0 itself matches what does not touch), or a NaN confidence.
     pub fn check(&self) -> Result<()> {
-        if self.n_classes == 0 || i32::try_from(self.n_classes).is_err() {
+        if self.n_classes == 0 || self.n_classes > MOST_CLASSES {
             return Err(Error::invalid(
                 "n_classes",
                 self.n_classes,
-                "there are from 1 to 2147483647 classes",
+                format!("there are from 1 to {MOST_CLASSES} classes"),
                 "count the labels that may occur, also those that do not",
             ));
         }
