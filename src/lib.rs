@@ -90,3 +90,8 @@ pub use error::{BoxError, Error, ErrorKind, Result};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The programs in the documentation of the tasks compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tasks.md")]
+pub struct Tasks;

@@ -28,6 +28,7 @@ fn assert_close(batch: &RecordBatch, column: &str, expected: &[f64]) {
 /// p = np.array([[1.5, -2.], [0., 4.], [3.25, 3.]]); t = np.array([[1., -1.], [.5, 1.], [3.25, 3.]])
 /// [((p[i] - t[i]).mean(), mean_absolute_error(t[i], p[i]), mean_squared_error(t[i], p[i]))
 ///  for i in range(3)]
+/// mean_absolute_error(t, p, multioutput='raw_values'), mean_squared_error(t, p, multioutput='raw_values')
 /// ```
 #[test]
 fn regression_agrees() -> Result<()> {
@@ -37,6 +38,25 @@ fn regression_agrees() -> Result<()> {
     assert_close(&batch, "error", &[-0.25, 1.25, 0.0]);
     assert_close(&batch, "absolute_error", &[0.75, 1.75, 0.0]);
     assert_close(&batch, "squared_error", &[0.625, 4.625, 0.0]);
+    // The means over the samples, for each target.
+    let mean = |name: &str, target: usize| {
+        let lists = batch[name].as_list::<i32>();
+        let of = |row: usize| lists.value(row).as_primitive::<Float32Type>().value(target);
+        (0..3).map(|row| f64::from(of(row))).sum::<f64>() / 3.0
+    };
+    for (target, error, absolute, squared) in [
+        (0, 0.0, 1.0 / 3.0, 0.16666666666666666),
+        (1, 2.0 / 3.0, 4.0 / 3.0, 3.3333333333333335),
+    ] {
+        for (name, expected) in [
+            ("error_by_target", error),
+            ("absolute_error_by_target", absolute),
+            ("squared_error_by_target", squared),
+        ] {
+            let found = mean(name, target);
+            assert!((found - expected).abs() < 1e-12, "{name} {target}: {found}");
+        }
+    }
     Ok(())
 }
 
@@ -44,7 +64,7 @@ fn regression_agrees() -> Result<()> {
 /// from sklearn.metrics import f1_score, hamming_loss, jaccard_score, log_loss
 /// s = np.array([[1.5, -2., .25], [-.5, -1., -3.], [3., 2., -.75], [-1., .5, -.25]])
 /// t = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0]])
-/// p = 1 / (1 + np.exp(-s)); h = (p >= .5).astype(int)
+/// p = 1 / (1 + np.exp(-s)); h = (p >= .5).astype(int); p[0]
 /// bce = lambda i, j: log_loss([t[i, j]], [[1 - p[i, j], p[i, j]]], labels=[0, 1])
 /// [np.mean([bce(i, j) for j in range(3)]) for i in range(4)]
 /// [hamming_loss(t[[i]], h[[i]]) for i in range(4)]
@@ -76,6 +96,16 @@ fn multilabel_agrees() -> Result<()> {
     assert_close(&batch, "f1", &[0.666666666667, 0.0, 0.8, 0.0]);
     assert_close(&batch, "jaccard", &[0.5, 0.0, 0.666666666667, 0.0]);
     assert_close(&batch, "exact_match", &[0.0; 4]);
+    let first = batch["probability"].as_list::<i32>().value(0);
+    let expected = [0.8175744761936437, 0.11920292202211757, 0.5621765008857981];
+    for (found, expected) in first
+        .as_primitive::<Float32Type>()
+        .values()
+        .iter()
+        .zip(expected)
+    {
+        assert!((f64::from(*found) - expected).abs() < 1e-7);
+    }
     Ok(())
 }
 

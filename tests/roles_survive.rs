@@ -4,13 +4,17 @@
 #![allow(clippy::unwrap_used)]
 
 use emberlens::run::{MetricsTableWriter, Position, Project};
-use emberlens::table::{Column, Columns, ImageStorage, Role, Table, role};
+use emberlens::table::{
+    AngleDirection, AngleUnit, BoxFormat, Column, Columns, ImageStorage, MaskEncoding, Role, Table,
+    role,
+};
 use ndarray::Array2;
 
 /// One column of every role, `rows` rows.
 fn columns(rows: usize) -> Columns {
     let vectors = Array2::<f32>::from_elem((rows, 5), 0.25);
-    let boxes = Column::embedding(Array2::<f32>::from_elem((rows, 4), 0.5).view());
+    let four = Column::embedding(Array2::<f32>::from_elem((rows, 4), 0.5).view());
+    let nested = || Column::from_array(four.values().clone());
     let image = Role::Image {
         storage: ImageStorage::Bytes,
     };
@@ -36,9 +40,40 @@ fn columns(rows: usize) -> Columns {
         )
         .with(
             "boxes",
-            boxes.role(Role::Boxes {
-                format: "xyxy".into(),
+            nested().role(Role::Boxes {
+                format: BoxFormat::Xyxy,
                 normalised: true,
+                names: ["cat".to_owned(), "dog".to_owned()].into(),
+            }),
+        )
+        .with(
+            "turned",
+            nested().role(Role::OrientedBoxes {
+                normalised: false,
+                angle: AngleUnit::Degrees,
+                direction: AngleDirection::CounterClockwise,
+                names: Default::default(),
+            }),
+        )
+        .with(
+            "masks",
+            nested().role(Role::Masks {
+                encoding: MaskEncoding::CocoRle,
+                names: ["cat".to_owned()].into(),
+            }),
+        )
+        .with(
+            "classes",
+            Column::from(vec![vec![7_u8]; rows]).role(Role::ClassMask {
+                names: ["sky".to_owned()].into(),
+                void: Some(255),
+            }),
+        )
+        .with(
+            "pose",
+            nested().role(Role::Keypoints {
+                normalised: true,
+                names: Default::default(),
             }),
         )
         .with(

@@ -6,7 +6,7 @@ use crate::collect::{
     BoxCollector, Collate, Loader, MapDataset, ModelPredictor, PassReport, Progress,
     collect_metrics,
 };
-use crate::metrics::MetricsCollector;
+use crate::metrics::{MetricsCollector, PassCollector};
 use crate::run::Run;
 use crate::table::{Columns, Table};
 
@@ -253,5 +253,9 @@ impl<B, O> MetricsCollector<B, O> for Borrowed<'_, B, O> {
 
     fn name(&self) -> std::borrow::Cow<'_, str> {
         self.0.name()
+    }
+
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<B, O> + 'a>> {
+        self.0.begin_pass()
     }
 }

@@ -4,7 +4,7 @@ use arrow_array::new_empty_array;
 use arrow_schema::Schema;
 
 use super::guard::{cause, guarded};
-use crate::metrics::MetricsCollector;
+use crate::metrics::{MetricsCollector, PassCollector};
 use crate::run::KEYS;
 use crate::table::{Column, Columns, role};
 use crate::{Error, Result};
@@ -18,15 +18,25 @@ pub type BoxCollectors<'a, B, O> = Vec<BoxCollector<'a, B, O>>;
 /// The collectors of a pass, in order.
 pub(crate) struct Gatherer<'a, B, O> {
     collectors: Vec<Known<'a, B, O>>,
+    batches: usize,
     /// Names that collectors cannot use, and whose they are.
     taken: Vec<(String, String)>,
 }
 
 struct Known<'a, B, O> {
     collector: &'a dyn MetricsCollector<B, O>,
+    /// Takes the collector's place when it sums the pass up.
+    summing: Option<Box<dyn PassCollector<B, O> + 'a>>,
     label: String,
     schema: Option<Schema>,
     aggregates: bool,
+}
+
+/// The rows of a second stream, which one collector has when the pass ends.
+pub(crate) struct Summed {
+    pub(crate) stream: String,
+    pub(crate) columns: Columns,
+    pub(crate) aggregates: bool,
 }
 
 /// What the collectors made of one batch.
@@ -38,10 +48,11 @@ pub(crate) struct Gathered {
 }
 
 impl<'a, B, O> Gatherer<'a, B, O> {
-    /// Asks every collector once for its name, schema and aggregation.
+    /// Asks every collector once for its name, schema and aggregation; `stream` is that of the pass.
     pub(crate) fn new<'n>(
         collectors: impl IntoIterator<Item = &'a dyn MetricsCollector<B, O>>,
         constants: impl IntoIterator<Item = &'n str>,
+        stream: &str,
     ) -> Result<Self> {
         let collectors = (1..)
             .zip(collectors)
@@ -51,6 +62,7 @@ impl<'a, B, O> Gatherer<'a, B, O> {
                     || {
                         Ok(Known {
                             collector,
+                            summing: collector.begin_pass(),
                             label: format!("#{number} `{}`", collector.name()),
                             schema: collector.schema(),
                             aggregates: collector.compute_aggregates(),
@@ -62,15 +74,18 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         let constants = constants
             .into_iter()
             .map(|name| (name.to_owned(), format!("constant `{name}`")));
+        let collectors = collectors.collect::<Result<Vec<_>>>()?;
+        check_streams(&collectors, stream)?;
         Ok(Self {
-            collectors: collectors.collect::<Result<_>>()?,
+            collectors,
+            batches: 0,
             taken: reserved.into_iter().chain(constants).collect(),
         })
     }
 
     /// Runs all collectors on one batch.
     pub(crate) fn gather(
-        &self,
+        &mut self,
         number: usize,
         example_ids: Vec<i64>,
         batch: &B,
@@ -79,25 +94,45 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         let samples = example_ids.len();
         let mut gathered = Gathered::with_ids(example_ids);
         let mut owners: Vec<(String, &str)> = Vec::new();
-        for known in &self.collectors {
+        for known in &mut self.collectors {
             let label = &known.label;
             let columns = guarded(
                 || format!("metrics collector {label} on batch {number}"),
-                || known.collector.collect(batch, output),
-            )
-            .map_err(|error| match error {
-                Error::Panicked { .. } => error,
-                other => Error::Collector {
-                    collector: label.clone(),
-                    batch: number,
-                    source: cause(other),
+                || match &mut known.summing {
+                    Some(summing) => summing.collect(batch, output),
+                    None => known.collector.collect(batch, output),
                 },
-            })?;
+            )
+            .map_err(|error| failed(error, label, number))?;
             known.check(number, samples, &columns)?;
-            self.own(label, &columns, &mut owners)?;
+            own(&self.taken, label, &columns, &mut owners)?;
             gathered.add(columns, known.aggregates);
         }
+        self.batches = number + 1;
         Ok(gathered)
+    }
+
+    /// Ends the pass of every collector that sums it up.
+    pub(crate) fn finish(&mut self) -> Result<Vec<Summed>> {
+        let mut all = Vec::new();
+        for known in &mut self.collectors {
+            let Some(summing) = known.summing.take() else {
+                continue;
+            };
+            let label = &known.label;
+            let stream = summing.stream().to_owned();
+            let columns = guarded(
+                || format!("metrics collector {label} at the end of the pass"),
+                || summing.finish(),
+            )
+            .map_err(|error| failed(error, label, self.batches))?;
+            all.push(Summed {
+                stream,
+                columns,
+                aggregates: known.aggregates,
+            });
+        }
+        Ok(all)
     }
 
     /// A batch without rows, for an empty dataset; `None` when a collector gave no schema.
@@ -116,38 +151,75 @@ impl<'a, B, O> Gatherer<'a, B, O> {
                 }
                 columns.push(field.name(), column);
             }
-            self.own(&known.label, &columns, &mut owners)?;
+            own(&self.taken, &known.label, &columns, &mut owners)?;
             gathered.add(columns, known.aggregates);
         }
         Ok(Some(gathered))
     }
+}
 
-    fn own<'s>(
-        &'s self,
-        label: &'s str,
-        columns: &Columns,
-        owners: &mut Vec<(String, &'s str)>,
-    ) -> Result<()> {
-        for name in columns.names() {
-            let same = |known: &str| known.eq_ignore_ascii_case(name);
-            let collector = owners.iter().find(|(known, _)| same(known));
-            let first = collector
-                .map(|(_, owner)| format!("metrics collector {owner}"))
-                .or_else(|| {
-                    let taken = self.taken.iter().find(|(known, _)| same(known));
-                    taken.map(|(_, owner)| owner.clone())
-                });
-            if let Some(first) = first {
-                return Err(Error::DuplicateColumn {
-                    column: name.to_owned(),
-                    first,
-                    second: format!("metrics collector {label}"),
-                });
-            }
-            owners.push((name.to_owned(), label));
-        }
-        Ok(())
+/// What a collector's error becomes.
+fn failed(error: Error, label: &str, batch: usize) -> Error {
+    match error {
+        Error::Panicked { .. } => error,
+        other => Error::Collector {
+            collector: label.to_owned(),
+            batch,
+            source: cause(other),
+        },
     }
+}
+
+/// Rows of two collectors in one stream, or among those of the pass, would hide each other.
+fn check_streams<B, O>(collectors: &[Known<'_, B, O>], of_the_pass: &str) -> Result<()> {
+    let mut taken = vec![(of_the_pass, "the pass itself")];
+    for known in collectors {
+        let Some(summing) = &known.summing else {
+            continue;
+        };
+        let stream = summing.stream();
+        if let Some((_, first)) = taken.iter().find(|(name, _)| *name == stream) {
+            return Err(Error::invalid(
+                "stream",
+                format!("`{stream}`"),
+                format!(
+                    "both {first} and metrics collector {} write it",
+                    known.label
+                ),
+                "give one of them another stream",
+            ));
+        }
+        taken.push((stream, &known.label));
+    }
+    Ok(())
+}
+
+/// Notes whose the columns are; an error for names that somebody has already.
+fn own<'s>(
+    taken: &[(String, String)],
+    label: &'s str,
+    columns: &Columns,
+    owners: &mut Vec<(String, &'s str)>,
+) -> Result<()> {
+    for name in columns.names() {
+        let same = |known: &str| known.eq_ignore_ascii_case(name);
+        let collector = owners.iter().find(|(known, _)| same(known));
+        let first = collector
+            .map(|(_, owner)| format!("metrics collector {owner}"))
+            .or_else(|| {
+                let taken = taken.iter().find(|(known, _)| same(known));
+                taken.map(|(_, owner)| owner.clone())
+            });
+        if let Some(first) = first {
+            return Err(Error::DuplicateColumn {
+                column: name.to_owned(),
+                first,
+                second: format!("metrics collector {label}"),
+            });
+        }
+        owners.push((name.to_owned(), label));
+    }
+    Ok(())
 }
 
 impl<B, O> Known<'_, B, O> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::collate::Collate;
 use super::dataset::MapDataset;
-use super::gather::{Gathered, Gatherer};
+use super::gather::{Gathered, Gatherer, Summed};
 use super::guard::{cause, guarded};
 use super::loader::{Loaded, Source};
 use super::predictor::Predictor;
@@ -41,7 +41,7 @@ where
     P: Predictor<K::Batch>,
 {
     let constants = settings.constants.iter().map(|(name, _)| name.as_str());
-    let gatherer = Gatherer::new(parts.collectors, constants)?;
+    let mut gatherer = Gatherer::new(parts.collectors, constants, &settings.stream)?;
     let source = Source {
         dataset: parts.dataset,
         collate: parts.collate,
@@ -50,7 +50,7 @@ where
     };
     let mut work = || {
         Pass::open(settings, plan, run)
-            .and_then(|pass| pass.work(&source, parts.predictor, &gatherer))
+            .and_then(|pass| pass.work(&source, parts.predictor, &mut gatherer))
     };
     let before = run.recorded_status();
     // A run that runs is seen to collect by its pass; one that ended must become active again, so
@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
         mut self,
         source: &Source<'_, D, K>,
         predictor: &mut P,
-        gatherer: &Gatherer<'_, K::Batch, P::Output>,
+        gatherer: &mut Gatherer<'_, K::Batch, P::Output>,
     ) -> Result<PassReport>
     where
         D: MapDataset + Sync + ?Sized,
@@ -127,7 +127,7 @@ impl<'a> Pass<'a> {
             pass.collect(source, predictor, gatherer)
         });
         progress.end();
-        match collected.and_then(|()| self.finish()) {
+        match collected.and_then(|()| self.finish(gatherer.finish()?)) {
             Ok(report) => Ok(report),
             Err(error) => {
                 self.abandon(&error);
@@ -160,7 +160,7 @@ impl<'a> Pass<'a> {
         &mut self,
         source: &Source<'_, D, K>,
         predictor: &mut P,
-        gatherer: &Gatherer<'_, K::Batch, P::Output>,
+        gatherer: &mut Gatherer<'_, K::Batch, P::Output>,
     ) -> Result<()>
     where
         D: MapDataset + Sync + ?Sized,
@@ -185,7 +185,7 @@ impl<'a> Pass<'a> {
         &mut self,
         loaded: Loaded<B>,
         predictor: &mut P,
-        gatherer: &Gatherer<'_, B, P::Output>,
+        gatherer: &mut Gatherer<'_, B, P::Output>,
     ) -> Result<()> {
         let Loaded {
             number,
@@ -240,10 +240,18 @@ impl<'a> Pass<'a> {
         })
     }
 
-    fn finish(&mut self) -> Result<PassReport> {
+    fn finish(&mut self, summed: Vec<Summed>) -> Result<PassReport> {
+        // The rows that sum the pass up come first: when they cannot be written, the pass is not
+        // complete either.
+        let mut aggregates = Vec::new();
+        let mut summed_rows = Vec::with_capacity(summed.len());
+        for rows in summed {
+            summed_rows.push((rows.stream.clone(), rows.columns.rows().unwrap_or(0) as u64));
+            aggregates.extend(self.write_summed(rows)?);
+        }
         let written_infos = self.writer.finalize()?;
         let elapsed = self.started.elapsed();
-        let aggregates = self.scalars();
+        aggregates.splice(0..0, self.scalars(&self.aggregates, ""));
         if !aggregates.is_empty() {
             let at = self.settings.epoch.map_or_else(At::axis, At::epoch);
             self.run.log_split(&self.settings.split, &aggregates, at)?;
@@ -266,13 +274,36 @@ impl<'a> Pass<'a> {
             written_infos,
             aggregates,
             embedding_columns: std::mem::take(&mut self.embedding_columns),
+            summed_rows,
         })
     }
 
-    fn scalars(&self) -> Vec<(String, f64)> {
-        let split = &self.settings.split;
-        let mut scalars = self.aggregates.scalars(split);
-        if split.is_empty() {
+    /// Writes rows that sum the pass up to their stream; returns their aggregates.
+    fn write_summed(&self, rows: Summed) -> Result<Vec<(String, f64)>> {
+        let mut aggregates = Aggregates::new();
+        if self.settings.aggregates && rows.aggregates {
+            aggregates.update_columns(&rows.columns);
+        }
+        let mut writer = MetricsTableWriter::new(self.run)
+            .stream(&rows.stream)
+            .split(&self.settings.split);
+        if let Some(epoch) = self.settings.epoch {
+            writer = writer.epoch(epoch);
+        }
+        for (name, constant) in &self.settings.constants {
+            writer = writer.constant(name, constant.column().clone());
+        }
+        writer.add_batch(rows.columns)?;
+        writer.finalize()?;
+        Ok(self.scalars(&aggregates, &rows.stream))
+    }
+
+    /// Aggregates as scalars, named `<split>_<stream>_<column>_<what>`; no stream for the pass's own.
+    fn scalars(&self, aggregates: &Aggregates, stream: &str) -> Vec<(String, f64)> {
+        let parts = [self.settings.split.as_str(), stream];
+        let place: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let mut scalars = aggregates.scalars(&place.join("_"));
+        if place.is_empty() {
             // Without a split there is nothing to separate the column's name from.
             for (name, _) in &mut scalars {
                 *name = name.trim_start_matches('_').to_owned();

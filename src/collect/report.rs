@@ -33,6 +33,8 @@ pub struct PassReport {
     pub written_infos: Vec<WrittenInfo>,
     /// Aggregates by the names they have in the run's scalars, such as `train_loss_avg`.
     pub aggregates: Vec<(String, f64)>,
+    /// Streams and numbers of rows of what summed the pass up, such as `per_class`.
+    pub summed_rows: Vec<(String, u64)>,
     /// Columns that hold embeddings.
     pub embedding_columns: Vec<String>,
 }

@@ -10,7 +10,8 @@ use crate::table::Columns;
 /// Turns one batch and the model's output on it into named columns, one value per sample.
 ///
 /// A closure `Fn(&Batch, &Output) -> Result<Columns>` is a collector; write the argument types out.
-/// A collector keeps no state between batches: every value belongs to one sample.
+/// A collector keeps no state between batches: every value belongs to one sample. What only the
+/// whole split tells comes from a [`PassCollector`], which it makes anew for every pass.
 ///
 /// ```
 /// use emberlens::metrics::MetricsCollector;
@@ -46,6 +47,36 @@ pub trait MetricsCollector<B, O> {
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(std::any::type_name::<Self>())
     }
+
+    /// What takes this collector's place for one pass and has rows of its own when that ends
+    /// (default: nothing does). Whoever wraps a collector passes this on.
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<B, O> + 'a>> {
+        None
+    }
+}
+
+/// A collector that also sums a pass up: rows of classes, a confusion matrix.
+///
+/// One lives from the beginning of a pass to its end. What it has then goes to a second stream, at
+/// the split and epoch of the pass, with its constants, joined to no table. A pass that fails or is
+/// interrupted writes none of it. In a training of several ranks every rank sums up the samples that
+/// it saw: its rows are a part of that stream, and nothing adds them up.
+pub trait PassCollector<B, O> {
+    /// The stream of the rows, another than that of the pass and of other collectors.
+    fn stream(&self) -> &str;
+
+    /// As [`MetricsCollector::collect`].
+    ///
+    /// # Errors
+    /// As [`MetricsCollector::collect`].
+    fn collect(&mut self, batch: &B, output: &O) -> Result<Columns>;
+
+    /// The rows of the second stream. `example_id` may name what they are about (a class); without
+    /// it rows are numbered.
+    ///
+    /// # Errors
+    /// Any error ends the pass with [`crate::Error::Collector`].
+    fn finish(self: Box<Self>) -> Result<Columns>;
 }
 
 impl<B, O, F> MetricsCollector<B, O> for F
@@ -72,5 +103,9 @@ impl<B, O> MetricsCollector<B, O> for Box<dyn MetricsCollector<B, O> + Send + Sy
 
     fn name(&self) -> Cow<'_, str> {
         self.as_ref().name()
+    }
+
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<B, O> + 'a>> {
+        self.as_ref().begin_pass()
     }
 }

@@ -1,8 +1,9 @@
 //! Multi-label classification: every class is present or absent on its own.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::ScoreKind;
+use super::regression::float_lists;
 use crate::table::Columns;
 use crate::{Error, Result};
 
@@ -11,6 +12,7 @@ use crate::{Error, Result};
 pub struct MultiLabelOptions {
     kind: ScoreKind,
     threshold: f32,
+    probabilities: bool,
 }
 
 impl MultiLabelOptions {
@@ -19,6 +21,7 @@ impl MultiLabelOptions {
         Self {
             kind: ScoreKind::Logits,
             threshold: 0.5,
+            probabilities: true,
         }
     }
 
@@ -28,6 +31,12 @@ impl MultiLabelOptions {
             kind: ScoreKind::Probabilities,
             ..Self::logits()
         }
+    }
+
+    /// Whether the probability of every class is stored (default: yes).
+    pub fn probability_column(mut self, yes: bool) -> Self {
+        self.probabilities = yes;
+        self
     }
 
     /// The probability from which a class counts as predicted (default: 0.5).
@@ -46,10 +55,11 @@ impl MultiLabelOptions {
 /// | `f1` | f32 | `2 tp / (2 tp + fp + fn)` |
 /// | `jaccard` | f32 | `tp / (tp + fp + fn)` |
 /// | `exact_match` | f32 | 1 when every class is right, else 0 |
+/// | `probability` | list of f32 | the probability of every class, unless switched off |
 ///
 /// `tp`, `fp` and `fn` count the classes of one sample. A sample without true and without predicted
 /// classes is perfect: `f1` and `jaccard` are 1. A sample with a NaN score is NaN in every column but
-/// `exact_match`, which is 0.
+/// `exact_match`, which is 0, and `probability`, where only that class is.
 ///
 /// # Shapes and units
 /// `scores` and `targets` `[batch, classes]`; targets are 0 or 1.
@@ -78,6 +88,11 @@ pub fn multilabel_columns(
     let rows = scores.nrows();
     let [mut loss, mut hamming, mut f1, mut jaccard, mut exact] =
         [(); 5].map(|()| Vec::<f32>::with_capacity(rows));
+    let mut probabilities = Array2::zeros(if options.probabilities {
+        scores.dim()
+    } else {
+        (0, 0)
+    });
     let samples = scores.axis_iter(Axis(0)).zip(targets.axis_iter(Axis(0)));
     for (row, (scores, targets)) in samples.enumerate() {
         let mut sample = Sample::default();
@@ -91,7 +106,10 @@ pub fn multilabel_columns(
                     "for scores before the sigmoid use `logits`",
                 ));
             }
-            sample.add(score, present, options);
+            let probability = sample.add(score, present, options);
+            if let Some(place) = probabilities.get_mut((row, class)) {
+                *place = probability as f32;
+            }
         }
         let classes = scores.len() as f64;
         let wrong = sample.false_positive + sample.false_negative;
@@ -113,12 +131,16 @@ pub fn multilabel_columns(
             0.0
         });
     }
-    Ok(Columns::new()
+    let mut columns = Columns::new()
         .with("loss", loss)
         .with("hamming_loss", hamming)
         .with("f1", f1)
         .with("jaccard", jaccard)
-        .with("exact_match", exact))
+        .with("exact_match", exact);
+    if options.probabilities {
+        columns.push("probability", float_lists(probabilities.view()));
+    }
+    Ok(columns)
 }
 
 /// Sums over the classes of one sample.
@@ -131,7 +153,8 @@ struct Sample {
 }
 
 impl Sample {
-    fn add(&mut self, score: f32, present: bool, options: &MultiLabelOptions) {
+    /// Adds a class; returns its probability.
+    fn add(&mut self, score: f32, present: bool, options: &MultiLabelOptions) -> f64 {
         let value = f64::from(score);
         let (loss, probability) = match options.kind {
             ScoreKind::Logits => {
@@ -156,6 +179,7 @@ impl Sample {
             (false, true) => self.false_negative += 1.0,
             (false, false) => {}
         }
+        probability
     }
 }
 
@@ -237,6 +261,20 @@ mod tests {
         let sigmoids = of(sigmoids, [1, 1], MultiLabelOptions::probabilities()).unwrap();
         assert!((value(&logits, "loss") - value(&sigmoids, "loss")).abs() < 1e-6);
         assert_eq!(value(&logits, "f1"), value(&sigmoids, "f1"));
+        let probability = |batch: &RecordBatch| batch["probability"].as_list::<i32>().value(0);
+        assert_eq!(&probability(&logits), &probability(&sigmoids));
+        let given = sigmoid(0.75) as f32;
+        assert_eq!(
+            probability(&logits).as_primitive::<Float32Type>().value(0),
+            given
+        );
+    }
+
+    #[test]
+    fn probabilities_can_be_left_out() {
+        let options = MultiLabelOptions::logits().probability_column(false);
+        let batch = of([0.75, -1.25], [1, 1], options).unwrap();
+        assert!(batch.column_by_name("probability").is_none());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// | `squared_error` | f32 | `(prediction - target)^2`, mean over the targets |
 /// | `prediction` | f32, or list of f32 for several targets | the prediction |
 /// | `target` | f32, or list of f32 for several targets | the target |
+/// | `error_by_target`, `absolute_error_by_target`, `squared_error_by_target` | list of f32, only for several targets | the same errors, one value for each target |
 ///
 /// The means of `absolute_error` and `squared_error` over the samples are the mean absolute and
 /// the mean squared error. NaN and infinities are stored as they come out.
@@ -64,21 +65,38 @@ pub fn regression_columns(
         absolute.push((sum_absolute / count) as f32);
         squared.push((sum_squared / count) as f32);
     }
-    Ok(Columns::new()
+    let mut columns = Columns::new()
         .with("error", errors)
         .with("absolute_error", absolute)
         .with("squared_error", squared)
         .with("prediction", values(predictions))
-        .with("target", values(targets)))
+        .with("target", values(targets));
+    if predictions.ncols() > 1 {
+        let of = |error: fn(f64) -> f64| {
+            let each = Zip::from(&predictions).and(&targets);
+            let each = each
+                .map_collect(|&value, &target| error(f64::from(value) - f64::from(target)) as f32);
+            float_lists(each.view())
+        };
+        columns.push("error_by_target", of(|error| error));
+        columns.push("absolute_error_by_target", of(f64::abs));
+        columns.push("squared_error_by_target", of(|error| error * error));
+    }
+    Ok(columns)
 }
 
-/// Numbers for one target, lists without a role for several: they are no embedding.
+/// Numbers for one target, lists for several.
 fn values(matrix: ArrayView2<'_, f32>) -> Column {
     if matrix.ncols() == 1 {
         matrix.iter().copied().collect::<Vec<f32>>().into()
     } else {
-        Column::from_array(Column::embedding(matrix).values().clone())
+        float_lists(matrix)
     }
+}
+
+/// A list for each row, without a role: it is no embedding.
+pub(super) fn float_lists(matrix: ArrayView2<'_, f32>) -> Column {
+    Column::from_array(Column::embedding(matrix).values().clone())
 }
 
 #[cfg(test)]

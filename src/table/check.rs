@@ -88,7 +88,14 @@ fn check_role(column: &str, data_type: &DataType, role: &Role, place: &str) -> R
             storage: ImageStorage::Url,
         }
         | Role::Url => (*data_type == DataType::Utf8, "strings, a URL each"),
-        Role::Boxes { .. } => (data_type.is_nested(), "lists or structs"),
+        Role::Boxes { .. }
+        | Role::OrientedBoxes { .. }
+        | Role::Masks { .. }
+        | Role::Keypoints { .. } => (data_type.is_nested(), "lists or structs"),
+        Role::ClassMask { .. } => (
+            *data_type == DataType::Binary,
+            "bytes, an encoded image each",
+        ),
         Role::Id => (true, "anything"),
     };
     if fits {

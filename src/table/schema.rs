@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
+use super::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding};
 use crate::{Error, Result};
 
 /// The field metadata key under which a column's [`Role`] is kept, as JSON.
@@ -43,12 +44,52 @@ pub enum Role {
     Weight,
     /// A probability in 0..=1.
     Probability,
-    /// Boxes of one image.
+    /// Axis-aligned boxes of one image.
     Boxes {
-        /// `xyxy` or `xywh`.
-        format: String,
+        /// What the coordinates mean.
+        format: BoxFormat,
         /// True when coordinates are fractions of the image.
         normalised: bool,
+        /// Class names by label; empty when unknown.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        names: Arc<[String]>,
+    },
+    /// Rotated boxes of one image: centre, width and height before turning, angle.
+    OrientedBoxes {
+        /// True when lengths are fractions of the image.
+        normalised: bool,
+        /// What the angle is measured in.
+        angle: AngleUnit,
+        /// The way in which a growing angle turns.
+        direction: AngleDirection,
+        /// Class names by label; empty when unknown.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        names: Arc<[String]>,
+    },
+    /// Masks of the instances in one image.
+    Masks {
+        /// How a mask is written.
+        encoding: MaskEncoding,
+        /// Class names by label; empty when unknown.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        names: Arc<[String]>,
+    },
+    /// A class for each pixel of one image: an encoded grey image whose values are class indices.
+    ClassMask {
+        /// Class names by index; empty when unknown.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        names: Arc<[String]>,
+        /// The value of pixels that belong to no class, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        void: Option<u16>,
+    },
+    /// Keypoints of the instances in one image.
+    Keypoints {
+        /// True when coordinates are fractions of the image.
+        normalised: bool,
+        /// Class names by label; empty when unknown.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        names: Arc<[String]>,
     },
     /// The address of something.
     Url,
@@ -61,6 +102,23 @@ impl Role {
             names: names.into_iter().map(Into::into).collect(),
         }
     }
+
+    /// Whether the role says how numbers of the column are to be read: coordinates, angles, masks.
+    /// Rows under two such roles cannot stand in one column.
+    pub(crate) fn is_geometry(&self) -> bool {
+        matches!(
+            self,
+            Self::Boxes { .. }
+                | Self::OrientedBoxes { .. }
+                | Self::Masks { .. }
+                | Self::ClassMask { .. }
+                | Self::Keypoints { .. }
+        )
+    }
+}
+
+fn is_empty(names: &Arc<[String]>) -> bool {
+    names.is_empty()
 }
 
 /// Where the bytes of an image column are.
@@ -123,6 +181,18 @@ mod tests {
         let written = Role::Embedding { width: 64 };
         let field = field("embedding", embedding_type(), Some(&written)).unwrap();
         assert_eq!(role(&field), Some(written));
+    }
+
+    #[test]
+    fn boxes_are_written_as_before_and_read_without_names() {
+        let written = r#"{"role":"boxes","format":"xywh","normalised":true}"#;
+        let boxes = Role::Boxes {
+            format: BoxFormat::Xywh,
+            normalised: true,
+            names: Arc::default(),
+        };
+        assert_eq!(serde_json::to_string(&boxes).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Role>(written).unwrap(), boxes);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use emberlens::Result;
 use emberlens::collect::ModelPredictor;
-use emberlens::metrics::MetricsCollector;
+use emberlens::metrics::{MetricsCollector, PassCollector};
 use emberlens::table::Columns;
 
 /// A collector behind a shared pointer.
@@ -34,6 +34,10 @@ impl<B, O> MetricsCollector<B, O> for SharedCollector<B, O> {
 
     fn name(&self) -> Cow<'_, str> {
         self.0.name()
+    }
+
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<B, O> + 'a>> {
+        self.0.begin_pass()
     }
 }
 

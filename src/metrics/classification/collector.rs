@@ -56,13 +56,13 @@ impl<B, O: ClassScores<B>> ClassScores<B> for Prediction<O> {
     }
 }
 
-/// Scores come from the output itself, through [`ClassScores`].
+/// A collector reads the output itself, through a trait such as [`ClassScores`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FromOutput;
 
-/// Scores come from a closure, see [`Classification::from_fn`].
+/// A collector reads batch and output with a closure, see [`Classification::from_fn`].
 #[derive(Clone, Copy, Debug)]
-pub struct FromBatch<F>(F);
+pub struct FromBatch<F>(pub(in crate::metrics) F);
 
 /// Collects the columns of [`classification_columns`] from every batch.
 ///

@@ -323,6 +323,10 @@ fn compatible(new: &Schema, known: &Schema, place: &str) -> Result<()> {
             {
                 (classes(&old), classes(&new))
             }
+            // Pixels read as fractions, or degrees as radians, would go unnoticed.
+            (Some(old), Some(new)) if old != new && (old.is_geometry() || new.is_geometry()) => {
+                (text(&old), text(&new))
+            }
             _ => (describe(known), describe(field)),
         };
         if expected != found {
@@ -340,6 +344,10 @@ fn compatible(new: &Schema, known: &Schema, place: &str) -> Result<()> {
 
 fn classes(names: &[String]) -> String {
     format!("a category of {}", names.join(", "))
+}
+
+fn text(role: &Role) -> String {
+    serde_json::to_string(role).unwrap_or_else(|_| format!("{role:?}"))
 }
 
 fn describe(field: &Field) -> String {

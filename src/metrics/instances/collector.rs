@@ -1,0 +1,258 @@
+//! The collector of boxes, masks and keypoints: columns of every image, rows of every class at the
+//! end of a pass.
+
+use std::borrow::Cow;
+
+use arrow_schema::Schema;
+
+use super::image::{ImageColumns, similarities};
+use super::instance::check;
+use super::{Evaluator, ImageInstances, InstanceOptions, InstanceTask, instance_columns};
+use crate::Result;
+use crate::metrics::{FromBatch, FromOutput, MetricsCollector, PassCollector, Prediction};
+use crate::table::Columns;
+
+/// Model outputs from which the instances of a batch can be read.
+///
+/// Implement it once for an output type and the collector needs no closure. `B` is the batch, for
+/// the truths, which outputs usually leave there.
+pub trait InstancesOf<B, T: InstanceTask> {
+    /// The instances of the batch, one entry for each image.
+    ///
+    /// # Errors
+    /// Whatever reading them back from the device may give.
+    fn instances(&self, batch: &B) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>>;
+}
+
+impl<B, T> InstancesOf<B, T> for Vec<ImageInstances<T::Truth, T::Predicted>>
+where
+    T: InstanceTask,
+    T::Truth: Clone,
+    T::Predicted: Clone,
+{
+    fn instances(&self, _batch: &B) -> Result<Self> {
+        Ok(self.clone())
+    }
+}
+
+impl<B, T: InstanceTask, O: InstancesOf<B, T>> InstancesOf<B, T> for Prediction<O> {
+    fn instances(&self, batch: &B) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>> {
+        self.output.instances(batch)
+    }
+}
+
+/// Where a collector takes the instances from: the output itself, or a closure.
+pub trait InstanceSource<B, O, T: InstanceTask> {
+    /// The instances of the batch, one entry for each image.
+    ///
+    /// # Errors
+    /// Those of [`InstancesOf`] or of the closure.
+    fn read(&self, batch: &B, output: &O) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>>;
+}
+
+impl<B, O: InstancesOf<B, T>, T: InstanceTask> InstanceSource<B, O, T> for FromOutput {
+    fn read(&self, batch: &B, output: &O) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>> {
+        output.instances(batch)
+    }
+}
+
+impl<B, O, T: InstanceTask, F> InstanceSource<B, O, T> for FromBatch<F>
+where
+    F: Fn(&B, &O) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>>,
+{
+    fn read(&self, batch: &B, output: &O) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>> {
+        (self.0)(batch, output)
+    }
+}
+
+/// Collects the columns of [`instance_columns`] from every batch, and the rows of
+/// [`evaluate`](super::evaluate) when the pass ends.
+///
+/// Use it by its names [`Detection`](crate::metrics::Detection),
+/// [`OrientedDetection`](crate::metrics::OrientedDetection),
+/// [`InstanceSegmentation`](crate::metrics::InstanceSegmentation) and
+/// [`PoseEstimation`](crate::metrics::PoseEstimation), whose constructors say which conventions hold.
+///
+/// The rows of the classes go to the stream `per_class`, at the split and epoch of the pass. The mean
+/// of `ap` over them, COCO's mAP, becomes the scalar `<split>_per_class_ap_avg`. They describe the
+/// images of this pass: the ranks of a distributed training each write rows of their own images, and
+/// average precision of the whole cannot be computed from these. To have it, let one rank collect
+/// the whole split.
+///
+/// # Memory
+/// As [`Evaluator`] until the end of the pass.
+///
+/// # Errors
+/// `collect` returns what [`instance_columns`] returns, and errors of the closure.
+#[derive(Clone, Debug)]
+pub struct InstanceCollector<T, S = FromOutput> {
+    task: T,
+    options: InstanceOptions,
+    source: S,
+    per_class: Option<String>,
+    compute_aggregates: bool,
+}
+
+impl<T: InstanceTask> InstanceCollector<T> {
+    /// A collector of any task.
+    pub fn with_options(task: T, options: InstanceOptions) -> Self {
+        Self {
+            task,
+            options,
+            source: FromOutput,
+            per_class: Some("per_class".into()),
+            compute_aggregates: true,
+        }
+    }
+
+    /// Reads the instances with a closure; write its argument types out.
+    pub fn from_fn<B, O, F>(self, instances: F) -> InstanceCollector<T, FromBatch<F>>
+    where
+        F: Fn(&B, &O) -> Result<Vec<ImageInstances<T::Truth, T::Predicted>>>,
+    {
+        InstanceCollector {
+            task: self.task,
+            options: self.options,
+            source: FromBatch(instances),
+            per_class: self.per_class,
+            compute_aggregates: self.compute_aggregates,
+        }
+    }
+}
+
+impl<T: InstanceTask, S> InstanceCollector<T, S> {
+    /// Names of the classes by label, kept with the columns.
+    pub fn class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.map_options(|options| options.class_names(names))
+    }
+
+    /// The similarity from which a prediction of an image is right (default: 0.5).
+    pub fn threshold(self, threshold: f64) -> Self {
+        self.map_options(|options| options.threshold(threshold))
+    }
+
+    /// The confidence from which predictions are stored and counted (default: 0).
+    pub fn confidence(self, confidence: f64) -> Self {
+        self.map_options(|options| options.confidence(confidence))
+    }
+
+    /// The most predictions of one image that are stored and counted for it (default: 100).
+    pub fn max_per_image(self, count: usize) -> Self {
+        self.map_options(|options| options.max_per_image(count))
+    }
+
+    /// The most predictions of one class in one image that average precision takes.
+    pub fn max_per_class(self, count: usize) -> Self {
+        self.map_options(|options| options.max_per_class(count))
+    }
+
+    /// Put before every column name, for models with several heads.
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        self.map_options(|options| options.prefix(prefix))
+    }
+
+    /// Put after every column name.
+    pub fn suffix(self, suffix: impl Into<String>) -> Self {
+        self.map_options(|options| options.suffix(suffix))
+    }
+
+    /// The stream for the rows of the classes, or `None` for no such rows (default: `per_class`).
+    pub fn per_class(mut self, stream: Option<&str>) -> Self {
+        self.per_class = stream.map(str::to_owned);
+        self
+    }
+
+    /// Whether the pass aggregates these columns and the rows of the classes (default: yes).
+    pub fn compute_aggregates(mut self, yes: bool) -> Self {
+        self.compute_aggregates = yes;
+        self
+    }
+
+    /// The parameters.
+    pub fn options(&self) -> &InstanceOptions {
+        &self.options
+    }
+
+    fn map_options(mut self, change: impl FnOnce(InstanceOptions) -> InstanceOptions) -> Self {
+        self.options = change(self.options);
+        self
+    }
+
+    /// The columns of an empty batch; none when the parameters are wrong, which the first batch
+    /// then reports.
+    fn known_schema(&self) -> Option<Schema> {
+        let columns = instance_columns(&self.task, &[], &self.options).ok()?;
+        let batch = columns.into_batch(self.task.column()).ok()?;
+        Some(batch.schema().as_ref().clone())
+    }
+}
+
+/// The evaluation of a pass under way.
+struct Pass<'a, T, S> {
+    collector: &'a InstanceCollector<T, S>,
+    stream: &'a str,
+    evaluator: Evaluator<'a, T>,
+}
+
+impl<B, O, T, S> PassCollector<B, O> for Pass<'_, T, S>
+where
+    T: InstanceTask,
+    S: InstanceSource<B, O, T>,
+{
+    fn stream(&self) -> &str {
+        self.stream
+    }
+
+    fn collect(&mut self, batch: &B, output: &O) -> Result<Columns> {
+        let images = self.collector.source.read(batch, output)?;
+        let InstanceCollector { task, options, .. } = self.collector;
+        for (number, image) in images.iter().enumerate() {
+            check(task, number, image, options.n_classes)?;
+        }
+        let mut columns = ImageColumns::new(task, options);
+        for image in &images {
+            let similarities = similarities(task, image);
+            columns.add(image, &similarities);
+            self.evaluator.add_known(image, &similarities);
+        }
+        columns.finish()
+    }
+
+    fn finish(self: Box<Self>) -> Result<Columns> {
+        Ok(self.evaluator.finish().columns())
+    }
+}
+
+impl<B, O, T, S> MetricsCollector<B, O> for InstanceCollector<T, S>
+where
+    T: InstanceTask,
+    S: InstanceSource<B, O, T>,
+{
+    fn collect(&self, batch: &B, output: &O) -> Result<Columns> {
+        let images = self.source.read(batch, output)?;
+        instance_columns(&self.task, &images, &self.options)
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        self.known_schema()
+    }
+
+    fn compute_aggregates(&self) -> bool {
+        self.compute_aggregates
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Owned(format!("instances ({})", self.task.column()))
+    }
+
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<B, O> + 'a>> {
+        let stream = self.per_class.as_deref()?;
+        // Wrong parameters are reported by the first batch.
+        let evaluator = Evaluator::new(&self.task, &self.options).ok()?;
+        Some(Box::new(Pass {
+            collector: self,
+            stream,
+            evaluator,
+        }))
+    }
+}

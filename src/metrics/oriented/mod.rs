@@ -1,0 +1,8 @@
+//! Detection of rotated boxes.
+
+mod bbox;
+mod clip;
+mod task;
+
+pub use bbox::OrientedBox;
+pub use task::{OrientedBoxes, OrientedDetection};

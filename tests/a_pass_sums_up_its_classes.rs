@@ -1,0 +1,228 @@
+//! A collector may sum a pass up: the rows of its classes are written when the pass ends, at its
+//! split and epoch, and only when it ends well.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use emberlens::collect::{Loader, PassReport, collect_metrics};
+use emberlens::metrics::{
+    AxisAlignedBoxes, BBox, Detection, ImageInstances, InstanceOptions, MetricsCollector,
+    PassCollector, PredictedInstance, TrueInstance, evaluate,
+};
+use emberlens::run::{Position, Project, Run};
+use emberlens::table::{BoxFormat, Columns, CoordinateUnit, values};
+use emberlens::{Error, ErrorKind, Result};
+
+type Image = ImageInstances<BBox>;
+
+/// Image `number` of a few dozen, with up to three boxes of three classes.
+fn image(number: usize) -> Image {
+    let at = |x: usize| BBox::new([x as f64, 0.0, 40.0, 40.0], BoxFormat::Xywh);
+    let truth = (0..number % 3).map(|i| TrueInstance::new(at(100 * i), (number + i) as i64 % 3));
+    let predicted = (0..number % 4).map(|i| {
+        let confidence = ((number * 7 + i * 3) % 20) as f32 / 20.0;
+        PredictedInstance::new(
+            at(100 * i + number % 20),
+            (number + i) as i64 % 3,
+            confidence,
+        )
+    });
+    ImageInstances::new(truth.collect(), predicted.collect())
+}
+
+fn images() -> Vec<Image> {
+    (0..37).map(image).collect()
+}
+
+fn run() -> Run {
+    Project::open("memory://", "p")
+        .unwrap()
+        .run("r")
+        .start()
+        .unwrap()
+}
+
+fn collect(
+    run: &Run,
+    collector: impl MetricsCollector<Vec<Image>, Vec<Image>> + Send + Sync,
+    epoch: i64,
+) -> Result<PassReport> {
+    let images = images();
+    collect_metrics(&images)
+        .predictor(|batch: &Vec<Image>| Ok(batch.clone()))
+        .collector(collector)
+        .without_table()
+        .constant("site", "north")
+        .split("valid")
+        .epoch(epoch)
+        .loader(Loader::batch_size(8))
+        .into_run(run)
+}
+
+#[test]
+fn the_rows_are_those_of_an_evaluation_without_a_pass() {
+    let run = run();
+    let collector = || Detection::pixels(3).class_names(["a", "b", "c"]);
+    let report = collect(&run, collector(), 4).unwrap();
+    assert_eq!(report.rows, 37);
+    assert_eq!(report.summed_rows, [("per_class".to_owned(), 3)]);
+
+    let task = AxisAlignedBoxes::new(CoordinateUnit::Pixels);
+    let options = InstanceOptions::new(3).class_names(["a", "b", "c"]);
+    let evaluation = evaluate(&task, &images(), &options).unwrap();
+    let map = evaluation.mean(|class| class.ap).unwrap();
+    assert!(map > 0.05 && map < 0.95, "{map}");
+    let scalar = report.aggregate("valid_per_class_ap_avg").unwrap();
+    assert!((scalar - map).abs() < 1e-12);
+    assert!(report.aggregate("valid_tp_avg").is_some());
+
+    let read = |epoch| {
+        let reader = run.reader().unwrap();
+        let rows = reader.metrics("per_class").epoch(epoch).read().unwrap();
+        let names: Vec<String> = values(&rows, "split").unwrap();
+        assert_eq!(names, ["valid"; 3]);
+        let ap = values::<Option<f64>>(&rows, "ap").unwrap();
+        let expected: Vec<_> = evaluation.classes.iter().map(|class| class.ap).collect();
+        assert_eq!(ap, expected);
+        let classes = values::<i64>(&rows, "example_id").unwrap();
+        assert_eq!(classes, [0, 1, 2]);
+        rows
+    };
+    let site: Vec<String> = values(&read(4), "site").unwrap();
+    assert_eq!(site, ["north"; 3]);
+
+    // Without a pass the same rows come by hand.
+    let position = Position::new("valid").epoch(5);
+    let columns = evaluation.columns().with("site", vec!["south"; 3]);
+    run.add_metrics("per_class", columns, None, Some(position))
+        .unwrap();
+    read(5);
+    let both: Vec<i64> = run
+        .reader()
+        .unwrap()
+        .metrics("per_class")
+        .values("epoch")
+        .unwrap();
+    assert_eq!(both.len(), 6);
+}
+
+#[test]
+fn every_pass_begins_anew() {
+    let run = run();
+    let collector = Detection::pixels(3);
+    for epoch in 0..2 {
+        collect(&run, collector.clone(), epoch).unwrap();
+    }
+    let reader = run.reader().unwrap();
+    let of = |epoch| -> Vec<i64> {
+        reader
+            .metrics("per_class")
+            .epoch(epoch)
+            .values("instances")
+            .unwrap()
+    };
+    assert_eq!(of(0), of(1));
+    assert!(of(0).iter().sum::<i64>() > 20);
+}
+
+#[test]
+fn no_stream_no_rows() {
+    let run = run();
+    let report = collect(&run, Detection::pixels(3).per_class(None), 0).unwrap();
+    assert!(report.summed_rows.is_empty());
+    assert!(run.reader().unwrap().metrics("per_class").read().is_err());
+}
+
+#[test]
+fn an_empty_split_has_rows_of_classes_that_were_never_seen() {
+    let run = run();
+    let none: Vec<Image> = Vec::new();
+    let report = collect_metrics(&none)
+        .predictor(|batch: &Vec<Image>| Ok(batch.clone()))
+        .collector(Detection::pixels(2))
+        .without_table()
+        .into_run(&run)
+        .unwrap();
+    assert_eq!(report.summed_rows, [("per_class".to_owned(), 2)]);
+    let reader = run.reader().unwrap();
+    let ap: Vec<Option<f64>> = reader.metrics("per_class").values("ap").unwrap();
+    assert_eq!(ap, [None, None]);
+}
+
+#[test]
+fn two_collectors_need_two_streams() {
+    let run = run();
+    let images = images();
+    let pass = |stream| {
+        collect_metrics(&images)
+            .predictor(|batch: &Vec<Image>| Ok(batch.clone()))
+            .collector(Detection::pixels(3))
+            .collector(
+                Detection::pixels(3)
+                    .prefix("second_")
+                    .per_class(Some(stream)),
+            )
+            .without_table()
+            .into_run(&run)
+    };
+    for taken in ["per_class", "default"] {
+        let error = pass(taken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let text = error.to_string();
+        assert!(text.contains(&format!("stream = `{taken}`")), "{text}");
+    }
+    assert_eq!(pass("second_classes").unwrap().summed_rows.len(), 2);
+}
+
+/// Fails on the batch of that number, or at the end.
+struct Failing {
+    batch: usize,
+    seen: AtomicUsize,
+}
+
+struct FailingPass<'a>(&'a Failing);
+
+impl MetricsCollector<Vec<Image>, Vec<Image>> for Failing {
+    fn collect(&self, _: &Vec<Image>, _: &Vec<Image>) -> Result<Columns> {
+        Err(Error::user("a pass has its own collector"))
+    }
+
+    fn begin_pass<'a>(&'a self) -> Option<Box<dyn PassCollector<Vec<Image>, Vec<Image>> + 'a>> {
+        Some(Box::new(FailingPass(self)))
+    }
+}
+
+impl PassCollector<Vec<Image>, Vec<Image>> for FailingPass<'_> {
+    fn stream(&self) -> &str {
+        "sums"
+    }
+
+    fn collect(&mut self, batch: &Vec<Image>, _: &Vec<Image>) -> Result<Columns> {
+        if self.0.seen.fetch_add(1, Ordering::Relaxed) == self.0.batch {
+            return Err(Error::user("the third batch is odd"));
+        }
+        Ok(Columns::new().with("one", vec![1_i32; batch.len()]))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Columns> {
+        Err(Error::user("nothing adds up"))
+    }
+}
+
+#[test]
+fn a_pass_that_cannot_be_summed_up_is_no_pass() {
+    for (batch, reason) in [
+        (2, "the third batch is odd"),
+        (usize::MAX, "nothing adds up"),
+    ] {
+        let run = run();
+        let seen = AtomicUsize::new(0);
+        let error = collect(&run, Failing { batch, seen }, 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UserCode);
+        assert!(error.chain().contains(reason), "{}", error.chain());
+        let reader = run.reader().unwrap();
+        assert_eq!(reader.incomplete_passes().len(), 1);
+        assert!(reader.metrics("sums").read().is_err());
+    }
+}
