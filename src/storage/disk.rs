@@ -132,12 +132,12 @@ impl Disk {
     }
 
     pub(super) fn sync_file(&self, file: &File, path: &Path) -> io::Result<()> {
-        self.step(DiskStep::SyncFile(path), || file.sync_all())
+        self.ask(DiskStep::SyncFile(path), || file.sync_all())
     }
 
     #[cfg(unix)]
     pub(super) fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.step(DiskStep::SyncFolder(path), || File::open(path)?.sync_all())
+        self.ask(DiskStep::SyncFolder(path), || File::open(path)?.sync_all())
     }
 
     /// Other systems do not open folders as files; the file itself is synced.
@@ -160,6 +160,14 @@ impl Disk {
 
     pub(super) fn remove_folder(&self, path: &Path) -> io::Result<()> {
         self.step(DiskStep::RemoveFolder(path), || fs::remove_dir_all(path))
+    }
+
+    /// A step that gives nothing: whether it was done is the watch's affair.
+    fn ask(&self, step: DiskStep<'_>, work: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        match &self.watch {
+            Some(watch) => watch.step(step, &mut || work()),
+            None => work(),
+        }
     }
 
     fn step<T>(&self, step: DiskStep<'_>, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
