@@ -112,8 +112,8 @@ fn the_iou_of_every_prediction() {
             (key(image, corner, confidence[at]), f64::from(iou[at]))
         })
         .collect();
-    expected.sort_by(|a, b| a.0.cmp(&b.0));
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    expected.sort_by_key(|(key, _)| *key);
+    rows.sort_by_key(|(key, _)| *key);
     assert_eq!(rows.len(), expected.len());
     for (found, expected) in rows.iter().zip(&expected) {
         assert_eq!(found.0, expected.0);

@@ -82,8 +82,13 @@ impl ClassEvaluation {
             areas,
         };
         let all = curves.at(0);
-        let [small, medium, large] =
-            [1, 2, 3].map(|area| (area < areas).then(|| curves.at(area)).unwrap_or_default());
+        let [small, medium, large] = [1, 2, 3].map(|area| {
+            if area < areas {
+                curves.at(area)
+            } else {
+                Curve::default()
+            }
+        });
         let instances = seen.instances[0];
         let best = curves.best_f1();
         let sure = curves

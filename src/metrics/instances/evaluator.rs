@@ -119,7 +119,7 @@ impl<'a, T: InstanceTask> Evaluator<'a, T> {
     /// call are then left out.
     pub fn add(&mut self, images: &[ImageInstances<T::Truth, T::Predicted>]) -> Result<()> {
         let (task, options, first) = (self.task, self.options, self.images);
-        let see = |(chunk, images): (usize, &[ImageInstances<T::Truth, T::Predicted>])| {
+        let chunks = images.par_chunks(CHUNK).enumerate().map(|(chunk, images)| {
             let mut classes = BTreeMap::new();
             for (number, image) in (first + chunk * CHUNK..).zip(images) {
                 check(task, number, image, options.n_classes)?;
@@ -129,8 +129,9 @@ impl<'a, T: InstanceTask> Evaluator<'a, T> {
                 });
             }
             Ok(classes)
-        };
-        let chunks: Vec<Result<_>> = images.par_chunks(CHUNK).enumerate().map(see).collect();
+        });
+        // Collected before any is looked at, so that the first image at fault is the one named.
+        let chunks: Vec<Result<_>> = chunks.collect();
         let chunks: Vec<_> = chunks.into_iter().collect::<Result<_>>()?;
         for (class, seen) in chunks.into_iter().flatten() {
             self.classes[class].append(seen);
