@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use emberlens::storage::Location;
 use emberlens::storage::object_store::ObjectStore;
@@ -118,6 +119,25 @@ fn every_failed_call_of_an_edit() {
         for &fault in faults {
             attempt(Some((number, fault)));
         }
+    }
+}
+
+/// Listings do not show what was just committed.
+#[test]
+fn listings_that_lag_behind_are_no_conflict() {
+    let is_late = Arc::new(AtomicBool::new(false));
+    let late = is_late.clone();
+    let store = FaultStore::new(Arc::new(InMemory::new()), move |call| {
+        let is_listing = call.operation == Operation::List && late.load(Ordering::SeqCst);
+        is_listing.then_some(Fault::Stale)
+    });
+    let mut table = create(&open(Arc::new(store)));
+    is_late.store(true, Ordering::SeqCst);
+    for revision in 2..6 {
+        let edited = table.edit().set("x", [3], -(revision as i64)).commit();
+        table = edited.unwrap().table;
+        assert_eq!(table.revision(), revision);
+        assert_eq!(table.column::<i64>("x").unwrap()[3], -(revision as i64));
     }
 }
 

@@ -79,7 +79,7 @@ fn weights_that_are_set_count_in_the_next_epoch_of_the_same_loader() {
     (few[7], few[40]) = (1.0, 1.0);
     weights.set(few).unwrap();
     assert_eq!(
-        iterator.map(Result::unwrap).flatten().count(),
+        iterator.flat_map(Result::unwrap).count(),
         TRAIN,
         "not in this one"
     );

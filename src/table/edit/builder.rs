@@ -214,8 +214,18 @@ impl Edit {
             self.table
                 .delta()
                 .commit_edit(snapshot, &schema, &rewritten, &self.details)?;
+        // What this handle committed it knows, whatever listings show.
+        let latest = self.table.delta().latest()?;
+        let table = match latest.version() == version {
+            true => Table::new(
+                self.table.name().to_owned(),
+                self.table.delta().clone(),
+                latest,
+            )?,
+            false => self.table.at_revision(version)?,
+        };
         Ok(Edited {
-            table: self.table.at_revision(version)?,
+            table,
             rows: rewritten.rows,
             columns,
             is_new: true,
