@@ -175,6 +175,28 @@ fn two_collectors_need_two_streams() {
     assert_eq!(pass("second_classes").unwrap().summed_rows.len(), 2);
 }
 
+#[test]
+fn passes_into_two_streams_keep_their_classes_apart() {
+    let run = run();
+    let images = images();
+    for stream in ["teacher", "student"] {
+        let report = collect_metrics(&images)
+            .predictor(|batch: &Vec<Image>| Ok(batch.clone()))
+            .collector(Detection::pixels(3))
+            .without_table()
+            .split("valid")
+            .stream(stream)
+            .into_run(&run)
+            .unwrap();
+        assert_eq!(report.summed_rows[0].0, format!("{stream}_per_class"));
+    }
+    let reader = run.reader().unwrap();
+    for stream in ["teacher_per_class", "student_per_class"] {
+        let rows = reader.metrics(stream).split("valid").read().unwrap();
+        assert_eq!(rows.num_rows(), 3, "{stream}");
+    }
+}
+
 /// Fails on the batch of that number, or at the end.
 struct Failing {
     batch: usize,

@@ -355,7 +355,7 @@ proptest! {
         prop::sample::select(vec![
             "loss", "label", "'cat'", "1", "0.5", "(", ")", ",", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS",
             "NULL", "=", "<>", "-", "+", "/", "%", "abs(", "CASE", "WHEN", "SELECT", ".", "::", "[", "]", "{", "}",
-            "*", "'", "\"", "INTERVAL", "CAST(", "AS", "EXISTS", "->", "?", "@", "\n", "$$", "E'\\", "X'00'",
+            "*", "length(", "lower(", "isnan(", "'", "\"", "INTERVAL", "CAST(", "AS", "EXISTS", "->", "?", "@", "\n", "$$", "E'\\", "X'00'",
         ]), 0..24)) {
         let columns = known();
         if let Ok(filter) = Filter::parse(&pieces.join(" "), &columns) {

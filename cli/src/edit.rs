@@ -1,5 +1,7 @@
 //! `emberlens edit`: sets cells of a table, as a new revision.
 
+use std::collections::BTreeSet;
+
 use clap::{ArgGroup, Args};
 use emberlens::run::{PassRecord, RunReader};
 use emberlens::table::{ColumnKind, Edit as Edits, Table, Value};
@@ -141,50 +143,28 @@ impl Edit {
                 ));
             }
         };
-        let passes = self.passes(table, reader, &stream);
-        let mut metrics = reader.metrics(&stream);
-        let Some(first) = passes.first() else {
-            // The library says what there is instead.
-            if let Some(split) = &self.split {
-                metrics = metrics.split(split);
-            }
-            if let Some(epoch) = self.epoch {
-                metrics = metrics.epoch(epoch);
-            }
-            return metrics.rows_where(table, filter);
+        let meant = |pass: &PassRecord| {
+            self.split.as_ref().is_none_or(|split| *split == pass.split)
+                && self.epoch.is_none_or(|epoch| pass.epoch == Some(epoch))
         };
-        let mut rows = metrics
-            .split(&first.split)
-            .epoch(first.epoch)
-            .rows_where(table, filter)?;
-        for pass in &passes[1..] {
+        let mut rows = BTreeSet::new();
+        let passes = latest_of_splits(reader.passes_over(&stream, table)?, meant);
+        for pass in &passes {
             let metrics = reader.metrics(&stream).split(&pass.split);
             rows.extend(metrics.epoch(pass.epoch).rows_where(table, filter)?);
         }
-        Ok(rows)
-    }
-
-    /// The passes over the table that are meant, one for each split.
-    fn passes(&self, table: &Table, reader: &RunReader, stream: &str) -> Vec<PassRecord> {
-        let is_of = |pass: &PassRecord| {
-            let joined = pass.table.as_ref().map(|input| reader.input_table(input));
-            joined.is_some_and(|joined| joined.is_ok_and(|joined| joined.url() == table.url()))
-        };
-        let mut passes = reader.passes(stream);
-        passes.retain(|pass| {
-            self.split.as_ref().is_none_or(|split| *split == pass.split)
-                && self.epoch.is_none_or(|epoch| pass.epoch == Some(epoch))
-        });
-        passes.retain(is_of);
-        // The latest of each split stays.
-        passes.reverse();
-        let mut splits = Vec::new();
-        passes.retain(|pass| {
-            let is_new = !splits.contains(&pass.split);
-            splits.push(pass.split.clone());
-            is_new
-        });
-        passes
+        if !passes.is_empty() {
+            return Ok(rows.into_iter().collect());
+        }
+        Err(Error::NotFound {
+            what: "complete pass over the table",
+            name: table.name().to_owned(),
+            hint: match reader.passes(&stream).iter().any(meant) {
+                true => "the passes that are meant were collected on other tables".into(),
+                false => "`emberlens show` lists the passes by split and epoch".into(),
+            },
+            place: reader.url(),
+        })
     }
 
     fn is_text(&self, table: &Table, column: &str) -> bool {
@@ -195,6 +175,18 @@ impl Edit {
         added.is_some_and(|(_, kind)| *kind == ColumnKind::String)
             || field.is_ok_and(|field| is_text(field.data_type()))
     }
+}
+
+/// The passes that are meant, the last of each split.
+fn latest_of_splits(
+    mut passes: Vec<PassRecord>,
+    meant: impl Fn(&PassRecord) -> bool,
+) -> Vec<PassRecord> {
+    passes.retain(meant);
+    passes.reverse();
+    let mut splits = BTreeSet::new();
+    passes.retain(|pass| splits.insert(pass.split.clone()));
+    passes
 }
 
 /// A value as it was written: null, a bool, a number, else text. Of a column of text everything is text

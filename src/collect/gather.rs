@@ -21,6 +21,8 @@ pub(crate) struct Gatherer<'a, B, O> {
     batches: usize,
     /// Names that collectors cannot use, and whose they are.
     taken: Vec<(String, String)>,
+    /// The stream of the pass.
+    stream: String,
 }
 
 struct Known<'a, B, O> {
@@ -80,6 +82,7 @@ impl<'a, B, O> Gatherer<'a, B, O> {
             collectors,
             batches: 0,
             taken: reserved.into_iter().chain(constants).collect(),
+            stream: stream.to_owned(),
         })
     }
 
@@ -120,7 +123,7 @@ impl<'a, B, O> Gatherer<'a, B, O> {
                 continue;
             };
             let label = &known.label;
-            let stream = summing.stream().to_owned();
+            let stream = stream_of(&self.stream, summing.stream());
             let columns = guarded(
                 || format!("metrics collector {label} at the end of the pass"),
                 || summing.finish(),
@@ -170,14 +173,23 @@ fn failed(error: Error, label: &str, batch: usize) -> Error {
     }
 }
 
+/// The stream of rows that sum a pass up: passes over one split into several streams must not hide one
+/// another's rows.
+fn stream_of(of_the_pass: &str, asked: &str) -> String {
+    match of_the_pass {
+        "default" => asked.to_owned(),
+        other => format!("{other}_{asked}"),
+    }
+}
+
 /// Rows of two collectors in one stream, or among those of the pass, would hide each other.
 fn check_streams<B, O>(collectors: &[Known<'_, B, O>], of_the_pass: &str) -> Result<()> {
-    let mut taken = vec![(of_the_pass, "the pass itself")];
+    let mut taken = vec![(of_the_pass.to_owned(), "the pass itself")];
     for known in collectors {
         let Some(summing) = &known.summing else {
             continue;
         };
-        let stream = summing.stream();
+        let stream = stream_of(of_the_pass, summing.stream());
         if let Some((_, first)) = taken.iter().find(|(name, _)| *name == stream) {
             return Err(Error::invalid(
                 "stream",

@@ -241,15 +241,21 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(&mut self, summed: Vec<Summed>) -> Result<PassReport> {
-        // The rows that sum the pass up come first: when they cannot be written, the pass is not
-        // complete either.
+        // The rows that sum the pass up are written first, for the pass is not complete without them,
+        // and count last: they never stand without it.
         let mut aggregates = Vec::new();
         let mut summed_rows = Vec::with_capacity(summed.len());
+        let mut writers = Vec::with_capacity(summed.len());
         for rows in summed {
             summed_rows.push((rows.stream.clone(), rows.columns.rows().unwrap_or(0) as u64));
-            aggregates.extend(self.write_summed(rows)?);
+            let (writer, scalars) = self.write_summed(rows)?;
+            writers.push(writer);
+            aggregates.extend(scalars);
         }
         let written_infos = self.writer.finalize()?;
+        for mut writer in writers {
+            writer.finalize()?;
+        }
         let elapsed = self.started.elapsed();
         aggregates.splice(0..0, self.scalars(&self.aggregates, ""));
         if !aggregates.is_empty() {
@@ -278,8 +284,8 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Writes rows that sum the pass up to their stream; returns their aggregates.
-    fn write_summed(&self, rows: Summed) -> Result<Vec<(String, f64)>> {
+    /// Writes rows that sum the pass up to their stream, where they do not count yet; their aggregates.
+    fn write_summed(&self, rows: Summed) -> Result<(MetricsTableWriter, Vec<(String, f64)>)> {
         let mut aggregates = Aggregates::new();
         if self.settings.aggregates && rows.aggregates {
             aggregates.update_columns(&rows.columns);
@@ -294,8 +300,8 @@ impl<'a> Pass<'a> {
             writer = writer.constant(name, constant.column().clone());
         }
         writer.add_batch(rows.columns)?;
-        writer.finalize()?;
-        Ok(self.scalars(&aggregates, &rows.stream))
+        writer.flush()?;
+        Ok((writer, self.scalars(&aggregates, &rows.stream)))
     }
 
     /// Aggregates as scalars, named `<split>_<stream>_<column>_<what>`; no stream for the pass's own.

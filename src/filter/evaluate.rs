@@ -14,7 +14,7 @@ use arrow_string::like::{ilike, like};
 
 use super::kernels::{Values, call, compare, names, reckon, to_common};
 use super::mark::Source;
-use super::node::{Common, Comparison, Kind, Node, Op};
+use super::node::{Common, Comparison, Function, Kind, Node, Op};
 use crate::Result;
 
 /// `AND` or `OR` of two columns.
@@ -106,11 +106,16 @@ impl Batch<'_> {
                 inner.map(named).map_err(failed)?
             }
             Op::Call(function, inner) => {
+                let takes_text = matches!(
+                    function,
+                    Function::Lower | Function::Upper | Function::Length
+                );
                 let common = match inner.kind {
+                    // NULL alone has the type that the function takes.
+                    _ if takes_text => Common::Text,
                     Kind::Text => Common::Text,
                     Kind::Float32 => Common::Float32,
                     Kind::Float64 => Common::Float64,
-                    _ if node.kind == Kind::Text => Common::Text,
                     _ => Common::Integer,
                 };
                 let inner = self.common(inner, common)?;

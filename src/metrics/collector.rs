@@ -59,10 +59,12 @@ pub trait MetricsCollector<B, O> {
 ///
 /// One lives from the beginning of a pass to its end. What it has then goes to a second stream, at
 /// the split and epoch of the pass, with its constants, joined to no table. A pass that fails or is
-/// interrupted writes none of it. In a training of several ranks every rank sums up the samples that
+/// interrupted has none of it that readers see. Where the stream of the pass is not `default`, its name
+/// comes first: `teacher_per_class`. In a training of several ranks every rank sums up the samples that
 /// it saw: its rows are a part of that stream, and nothing adds them up.
 pub trait PassCollector<B, O> {
-    /// The stream of the rows, another than that of the pass and of other collectors.
+    /// The stream of the rows, another than that of the pass and of other collectors, for passes into
+    /// the stream `default`.
     fn stream(&self) -> &str;
 
     /// As [`MetricsCollector::collect`].

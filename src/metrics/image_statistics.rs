@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// Bytes that decoding an image may allocate.
 const MOST_DECODED: u64 = 1 << 30;
+/// Pixels of an image: 16 bytes each are needed.
+const MOST_PIXELS: usize = 1 << 28;
 
 /// Numbers that tell dark, flat and blurred images from others.
 ///
@@ -40,7 +42,8 @@ impl ImageStatistics {
     /// `[height, width, channels]`, 0 to 255; 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGBA.
     ///
     /// # Errors
-    /// `Invalid` for another number of channels, no pixel, or a side that is not below 2^31.
+    /// `Invalid` for another number of channels, no pixel, more than 2^28 of them, or a side that is not
+    /// below 2^31.
     ///
     /// ```
     /// use emberlens::metrics::ImageStatistics;
@@ -55,6 +58,14 @@ impl ImageStatistics {
     pub fn of_pixels(pixels: ArrayView3<'_, u8>) -> Result<Self> {
         let (height, width, channels) = pixels.dim();
         let side = |length: usize| i32::try_from(length).ok().filter(|&side| side > 0);
+        if height.saturating_mul(width) > MOST_PIXELS {
+            return Err(Error::invalid(
+                "pixels",
+                format!("{height} x {width}"),
+                format!("an image has at most {MOST_PIXELS} pixels"),
+                "make it smaller",
+            ));
+        }
         let (Some(_), Some(_), 1..=4) = (side(height), side(width), channels) else {
             return Err(Error::invalid(
                 "pixels",

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::clock::now_us;
 use super::heartbeat::{self, Heartbeat};
 use super::scalars::{self, Scalar};
+use super::select::is_same_place;
 use super::skipped::Skips;
 use super::state::RunState;
 use super::{IncompletePass, InputTable, Metrics, Output, PassRecord, Status};
@@ -264,6 +265,22 @@ impl RunReader {
     /// have completed their part.
     pub fn passes(&self, stream: &str) -> Vec<PassRecord> {
         self.state.passes.latest(stream)
+    }
+
+    /// Those of [`RunReader::passes`] that are joined to this table, at whichever revision.
+    ///
+    /// # Errors
+    /// `Corrupt` for a pass whose table has an address that leads out of the project.
+    pub fn passes_over(&self, stream: &str, table: &Table) -> Result<Vec<PassRecord>> {
+        let mut over = Vec::new();
+        for pass in self.passes(stream) {
+            let is_this = match &pass.table {
+                Some(input) => is_same_place(&self.input_location(input)?, table.location()),
+                None => false,
+            };
+            over.extend(is_this.then_some(pass));
+        }
+        Ok(over)
     }
 
     /// The pass of a stream and split that was completed last.

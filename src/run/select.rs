@@ -117,7 +117,7 @@ impl Metrics<'_> {
     fn check_joined(&self, pass: &PassRecord, table: &Table) -> Result<()> {
         let is_this = match &pass.table {
             None => false,
-            Some(input) => is_same(&self.reader().input_location(input)?, table.location()),
+            Some(input) => is_same_place(&self.reader().input_location(input)?, table.location()),
         };
         if is_this {
             return Ok(());
@@ -164,7 +164,7 @@ impl Metrics<'_> {
 }
 
 /// Whether both are one folder: of local ones by whatever links.
-fn is_same(one: &Location, other: &Location) -> bool {
+pub(super) fn is_same_place(one: &Location, other: &Location) -> bool {
     let real = |place: &Location| place.local_path()?.canonicalize().ok();
     one.url() == other.url() || real(one).is_some_and(|one| Some(one) == real(other))
 }

@@ -14,7 +14,8 @@ impl Draw {
     pub(super) fn new(seed: u64, epoch: u64) -> Self {
         let mut seeded = Self(seed);
         let start = seeded.next();
-        Self(start ^ Self(epoch).next())
+        // Once more over both: neither seed and epoch exchanged nor equal ones give equal numbers.
+        Self(Self(start ^ epoch).next())
     }
 
     fn next(&mut self) -> u64 {

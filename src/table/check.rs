@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -154,6 +154,9 @@ impl BatchCheck {
     fn column(&self, batch: &RecordBatch, field: &Field) -> Result<ArrayRef> {
         let name = field.name();
         let Some(array) = batch.column_by_name(name) else {
+            if matches!(schema::role(field), Some(Role::Weight)) {
+                return self.whole_weights(batch.num_rows(), field);
+            }
             return Err(Error::MissingColumn {
                 column: name.clone(),
                 place: format!("the rows for {}", self.place),
@@ -180,6 +183,13 @@ impl BatchCheck {
             _ => {}
         }
         Ok(array)
+    }
+
+    /// Rows without a weight weigh 1.
+    fn whole_weights(&self, rows: usize, field: &Field) -> Result<ArrayRef> {
+        let ones: ArrayRef = Arc::new(Int64Array::from(vec![1; rows]));
+        cast(&ones, field.data_type())
+            .map_err(|error| Error::storage("fill in weights", &self.place, error))
     }
 }
 

@@ -19,7 +19,7 @@ class SplitMix:
 
 
 def epoch(weights, seed, number):
-    draw = SplitMix(SplitMix(seed).next() ^ SplitMix(number).next())
+    draw = SplitMix(SplitMix(SplitMix(seed).next() ^ number).next())
     rows = [row for row, weight in enumerate(weights) if weight > 0]
     picked = []
     for _ in rows:

@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// Bytes that decoding a mask may allocate.
 const MOST_DECODED: u64 = 1 << 30;
 
+/// Where every PNG says how many bits a pixel has.
+const DEPTH_AT: usize = 24;
+
 /// A mask as a grey PNG, of 8 bits a pixel or of 16.
 ///
 /// # Shapes and units
@@ -68,7 +71,7 @@ pub fn class_mask_to_png(mask: ArrayView2<'_, u16>, eight_bits: bool) -> Result<
 /// The mask of a grey PNG of 8 or 16 bits.
 ///
 /// # Memory
-/// Two bytes a pixel; an image that claims more than 1 GiB is refused before it is allocated.
+/// Up to three bytes a pixel; an image that claims more than 1 GiB is refused before it is allocated.
 ///
 /// # Errors
 /// `Invalid` for bytes that are no PNG, or one that is not grey.
@@ -81,6 +84,10 @@ pub fn class_mask_from_png(png: &[u8]) -> Result<Array2<u16>> {
             "a mask is a grey PNG of 8 or 16 bits",
         )
     };
+    // Lower depths are scaled up when they are decoded, and the classes would be others.
+    if let Some(&depth @ ..8) = png.get(DEPTH_AT) {
+        return Err(wrong(format!("its pixels have {depth} bits")));
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_DECODED);
     let mut reader = ImageReader::with_format(Cursor::new(png), ImageFormat::Png);
@@ -105,8 +112,11 @@ mod tests {
         let large = &small * 200;
         for (mask, eight) in [(&small, true), (&small, false), (&large, false)] {
             let png = class_mask_to_png(mask.view(), eight).unwrap();
-            // The depth stands in byte 24 of every PNG, the colour type 0 (grey) in byte 25.
-            assert_eq!(&png[24..26], [if eight { 8 } else { 16 }, 0]);
+            // The colour type follows: 0 is grey.
+            assert_eq!(
+                &png[DEPTH_AT..DEPTH_AT + 2],
+                [if eight { 8 } else { 16 }, 0]
+            );
             assert_eq!(class_mask_from_png(&png).unwrap(), *mask);
         }
         let error = class_mask_to_png(large.view(), true).unwrap_err();
