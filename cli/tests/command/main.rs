@@ -11,6 +11,8 @@ mod example;
 mod exports_read_back;
 mod json_output_is_json;
 mod lists_hide_nothing;
+#[cfg(unix)]
+mod no_input_is_too_strange;
 mod plots_show_a_run;
 mod reduce_gives_the_librarys_coordinates;
 mod reduce_leaves_no_half_file;

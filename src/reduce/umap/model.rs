@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::fit::RECALL;
 use super::place::{self, Placing};
-use super::{METHOD, kernel::Forces};
+use super::{METHOD, kernel::Forces, params::MOST_EPOCHS};
 use crate::Result;
 use crate::reduce::pieces::place_in_pieces;
 use crate::reduce::projection::{Saved, SavedArray, corrupt};
@@ -164,7 +164,7 @@ impl Umap {
             && learning_rate > 0.0
             && connectivity >= 0.0
             && neighbors >= 2
-            && epochs <= 1_000_000
+            && epochs <= MOST_EPOCHS / 3
             && negatives <= 1_000
             && ![width, dims, rows].contains(&0);
         if !sound {

@@ -12,6 +12,9 @@ const MEMORY_LIMIT: u64 = 8 << 30;
 /// Most coordinates that a layout has.
 pub(super) const MOST_DIMS: usize = 64;
 
+/// Most epochs of a fit; a placement has a third of its fit's.
+pub(super) const MOST_EPOCHS: usize = 1_000_000;
+
 /// Where a layout begins.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -224,7 +227,7 @@ impl Params for UmapParams {
             "ask for 0.1",
         );
         refuse(
-            self.epochs.is_none_or(|epochs| epochs <= 1_000_000),
+            self.epochs.is_none_or(|epochs| epochs <= MOST_EPOCHS),
             "n_epochs",
             self.epochs.unwrap_or_default().to_string(),
             "a layout does not change any more after a million",

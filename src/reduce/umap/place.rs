@@ -57,8 +57,8 @@ pub(super) fn place(
                 placing,
                 rows,
                 places,
-            });
-            Ok(())
+                watch,
+            })
         })?;
     Ok(placed)
 }
@@ -123,17 +123,19 @@ struct Settle<'a, 'p> {
     rows: Vec<Row>,
     /// `[rows][dims]`.
     places: &'a mut [f32],
+    watch: &'a Watch<'a>,
 }
 
 impl pulp::WithSimd for Settle<'_, '_> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Result<()> {
         let Self {
             placing,
             mut rows,
             places,
+            watch,
         } = self;
         let (fitted, settings) = (placing.fitted, placing.settings);
         let dims = fitted.ncols();
@@ -148,6 +150,8 @@ impl pulp::WithSimd for Settle<'_, '_> {
         let mut moves = own.clone();
         let mut samples: [Vec<u32>; LANES] = Default::default();
         for epoch in 1..settings.epochs {
+            // A model may ask for hundreds of thousands of them.
+            watch.check(DURING)?;
             let done = (epoch - 1) as f32 / settings.epochs as f32;
             let rate = settings.learning_rate as f32 / 4.0 * (1.0 - done);
             let mut steps = 0;
@@ -200,5 +204,6 @@ impl pulp::WithSimd for Settle<'_, '_> {
                 *place = own[lane];
             }
         }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
 use proptest::prelude::*;
 
+use super::params::MOST_EPOCHS;
 use super::{Umap, UmapInit, UmapParams};
 use crate::reduce::random::Random;
 use crate::reduce::{Metric, Params, Projection, Reducer, Threads, Watch, load};
@@ -283,6 +284,33 @@ fn a_set_flag_stops_the_layout_in_any_epoch() {
         let error = quick().fit_watched(x.view(), &watch).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
+}
+
+#[test]
+fn a_set_flag_stops_the_placement_of_a_single_row() {
+    let x = groups(20, 3);
+    let (mut umap, _) = quick().fit_transform(x.view()).unwrap();
+    (umap.settings.epochs, umap.settings.negatives) = (MOST_EPOCHS / 3, 1_000);
+    let slow = load(&umap.to_bytes().unwrap(), "model.bin").unwrap();
+    let flag = CancelFlag::new();
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            flag.cancel();
+        });
+        let watch = Watch::default().cancel(&flag);
+        slow.transform_watched(rows(&x, 0..1), &watch).unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
+
+#[test]
+fn more_epochs_than_any_fit_asks_for_are_refused() {
+    let x = groups(20, 3);
+    let (mut umap, _) = quick().fit_transform(x.view()).unwrap();
+    umap.settings.epochs = MOST_EPOCHS / 3 + 1;
+    let error = load(&umap.to_bytes().unwrap(), "model.bin").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
 
 #[test]

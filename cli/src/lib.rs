@@ -1,5 +1,8 @@
 //! The `emberlens` command: what runs there are, what is in them, which samples stand out, how
 //! their embeddings lie.
+//!
+//! A library, so that tests and fuzz targets reach what reads foreign input; programs depend on
+//! `emberlens` instead.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +17,7 @@ mod find;
 mod interrupt;
 mod ls;
 mod narrow;
-mod npy;
+pub mod npy;
 mod output;
 mod plot;
 mod print;
@@ -23,9 +26,6 @@ mod revisions;
 mod series;
 mod show;
 mod skip;
-#[cfg(all(test, unix))]
-#[allow(clippy::expect_used, clippy::unwrap_used)]
-mod strange;
 mod tables;
 mod top;
 mod undo;
@@ -49,7 +49,7 @@ use crate::print::Report;
     arg_required_else_help = true,
     max_term_width = 100
 )]
-struct Cli {
+pub struct Cli {
     #[command(flatten)]
     place: Place,
 
@@ -91,7 +91,8 @@ enum Command {
     Undo(undo::Undo),
 }
 
-fn main() -> ExitCode {
+/// Does what the arguments of this process say.
+pub fn main() -> ExitCode {
     // Wrong usage ends inside `parse`, with exit code 2.
     let cli = Cli::parse();
     let report = match &cli.command {
@@ -122,7 +123,7 @@ fn main() -> ExitCode {
 }
 
 /// Ends the process as clap does for a wrong call of `reduce`: the message, the usage, exit code 2.
-pub fn wrong_usage(message: &str) -> ! {
+pub(crate) fn wrong_usage(message: &str) -> ! {
     let mut cli = Cli::command();
     cli.build();
     let reduce = cli.find_subcommand_mut("reduce");

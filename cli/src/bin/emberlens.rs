@@ -1,0 +1,7 @@
+//! The `emberlens` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    emberlens_cli::main()
+}
