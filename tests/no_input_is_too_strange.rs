@@ -3,7 +3,8 @@
 //! claims.
 //!
 //! `EMBERLENS_PROOF_INPUTS` sets how many inputs each target gets, `EMBERLENS_PROOF_TARGET` names the only
-//! one to run, `EMBERLENS_PROOF_SEED` (0) draws others. No coverage guides them.
+//! one to run, `EMBERLENS_PROOF_SEED` (0) draws others. `fuzz/` has
+//! the same targets, guided by coverage.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
@@ -29,7 +30,7 @@ fn inputs(target: &str) -> usize {
         Ok(asked) => asked.parse().unwrap(),
         Err(_) => match target {
             "log" => 500,
-            "data_file" => 1000,
+            "data_file" | "run" => 1000,
             "names" => 5000,
             _ => 3000,
         },

@@ -1,12 +1,14 @@
 //! What is done with an input that nobody checked: read it, in every way that a user could.
 //!
 //! A target must answer every input, with a value or an error: it panics, runs out of memory or hangs
-//! only when the library is broken. Each gets inputs from `no_input_is_too_strange.rs`.
+//! only when the library is broken. Each gets inputs from `no_input_is_too_strange.rs`, and in `fuzz/`
+//! such as coverage chooses.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use emberlens::collect::Silent;
 use emberlens::reduce::{Pacmap, Pca, Projection, Reducer, Umap, load};
@@ -15,13 +17,15 @@ use emberlens::storage::{Location, names};
 use emberlens::table::export::Format;
 use emberlens::table::{Columns, DeltaTable, Table, role};
 use ndarray::Array2;
+use serde_json::Value;
 
 /// A function that answers every input.
 pub type Target = fn(&[u8]);
 
 /// All targets that need the library alone, by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("documents", documents),
+    ("run", run),
     ("log", log),
     ("data_file", data_file),
     ("names", names_and_addresses),
@@ -31,18 +35,45 @@ pub const TARGETS: [(&str, Target); 5] = [
 /// What separates the entries of a log within an input.
 const ENTRY: &[u8] = b"\n--\n";
 
-const RUN: &str = "cnn-0123456789abcdef";
+/// The run of the fixture that has everything.
+const RUN: &str = "cnn-01m8hakr1p6tzq2k";
 
-/// The id of a run that `documents` makes up, and of none else.
+/// A project in memory that has no file until a target writes one, and its run.
 fn place() -> (Project, Location) {
     thread_local! {
         static ROOT: RefCell<Option<Location>> = const { RefCell::new(None) };
     }
-    let root = ROOT.with_borrow_mut(|root| {
-        let root = root.get_or_insert_with(|| Location::open("memory://").expect("memory opens"));
-        root.clone()
-    });
-    let project = Project::at(root, "p").expect("a project without a document opens");
+    in_memory(ROOT.with_borrow_mut(|root| root.get_or_insert_with(memory).clone()))
+}
+
+/// The same with all files of the fixture.
+fn whole_place() -> (Project, Location) {
+    const INSIDE: &str = "/format-1.0/fixture/";
+    thread_local! {
+        static ROOT: RefCell<Option<Location>> = const { RefCell::new(None) };
+    }
+    in_memory(ROOT.with_borrow_mut(|root| {
+        let filled = || {
+            let root = memory();
+            for file in fixture(|path| path.contains(INSIDE)) {
+                let path = file.to_string_lossy().into_owned();
+                let (_, inside) = path.split_once(INSIDE).unwrap_or_default();
+                let bytes = fs::read(&file).expect("the fixture is there");
+                let copied = root.join("p").join(inside).create(bytes);
+                copied.expect("memory takes everything");
+            }
+            root
+        };
+        root.get_or_insert_with(filled).clone()
+    }))
+}
+
+fn memory() -> Location {
+    Location::open("memory://").expect("memory opens")
+}
+
+fn in_memory(root: Location) -> (Project, Location) {
+    let project = Project::at(root, "p").expect("a project opens");
     let run = project.location().join("runs").join(RUN);
     (project, run)
 }
@@ -60,15 +91,24 @@ fn fill<'a>(folder: &Location, files: impl Iterator<Item = (String, &'a [u8])>) 
     }
 }
 
-/// The documents of a run, one a line.
+/// The documents and the heartbeat of a run that has nothing else, one a line.
 pub fn documents(input: &[u8]) {
-    let (project, run) = place();
+    read_run(place(), input);
+}
+
+/// The documents and the heartbeat of a run whose tables and models are whole, one a line.
+pub fn run(input: &[u8]) {
+    read_run(whole_place(), input);
+}
+
+fn read_run((project, run): (Project, Location), input: &[u8]) {
     let lines = input.split(|byte| *byte == b'\n').take(64);
-    let files = (0_u64..).zip(lines);
-    fill(
-        &run.join("run"),
-        files.map(|(number, line)| (format!("{number:020}.json"), line)),
-    );
+    let (beats, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with(b"{\"pid\""));
+    let beats = beats.into_iter().take(1);
+    let beats = beats.map(|beat| ("heartbeat.json".to_owned(), beat));
+    let documents = (0_u64..).zip(lines);
+    let documents = documents.map(|(number, line)| (format!("{number:020}.json"), line));
+    fill(&run.join("run"), documents.chain(beats));
     let _ = project.runs();
     if let Ok(reader) = project.open_run(RUN) {
         look_at(&reader);
@@ -96,6 +136,7 @@ fn look_at(reader: &RunReader) {
         }
     }
     let _ = (reader.scalars(), reader.verify(&Silent));
+    let _ = reader.vacuum(Duration::ZERO);
 }
 
 /// Users may name tables on other disks: a target stays in memory.
@@ -235,7 +276,7 @@ pub fn projection(input: &[u8]) {
         return;
     };
     let width = read.width();
-    if width <= 1 << 10 {
+    if width <= 1 << 10 && is_quick(&file[FIXED..FIXED + header]) {
         let _ = read.transform(Array2::<f32>::zeros((2, width)).view());
     }
     let again = read.to_bytes().and_then(|bytes| load(&bytes, "fuzz"));
@@ -243,6 +284,14 @@ pub fn projection(input: &[u8]) {
         again.is_ok(),
         "what was read cannot be written and read again"
     );
+}
+
+/// Whether a model places a row in no time; a fit may be told a million epochs, and its model is then slow.
+fn is_quick(header: &[u8]) -> bool {
+    let header: Value = serde_json::from_slice(header).unwrap_or_default();
+    let asks = ["transform_epochs", "negative_sample_rate"]
+        .map(|name| header["params"][name].as_u64().unwrap_or_default());
+    asks.iter().all(|asked| *asked <= 1000)
 }
 
 /// Inputs that are right, for a target to start from.
@@ -254,13 +303,16 @@ pub fn good_inputs(target: &str) -> Vec<Vec<u8>> {
         entries.join(ENTRY)
     };
     match target {
-        "documents" => ["/cnn-", "/ddp-"]
+        "documents" | "run" => ["/cnn-", "/ddp-"]
             .map(|run| {
                 let files = fixture(|path| path.contains(run) && path.contains("/run/0"));
                 let documents: Vec<Vec<u8>> = files.into_iter().map(read).collect();
                 documents.join(&b'\n')
             })
-            .into(),
+            .into_iter()
+            .flat_map(|documents| [unsealed(&documents), documents])
+            .chain([HEARTBEAT.to_vec()])
+            .collect(),
         "log" => vec![
             log_of("metrics/default"),
             log_of("scalars"),
@@ -290,6 +342,22 @@ pub fn good_inputs(target: &str) -> Vec<Vec<u8>> {
         "projection" => projections(),
         _ => Vec::new(),
     }
+}
+
+/// What a run has while it goes on.
+const HEARTBEAT: &[u8] = br#"{"time_us":1795877888054318,"kind":"created","format_version":"1.0","id":"cnn-01m8hakr1p6tzq2k","name":"cnn","project":"Fixture","emberlens_version":"0.1.0"}
+{"pid":1,"host":"h","boot_id":"b","pid_namespace":"pid:[1]","process_start":1,"time_us":1795877888054318}"#;
+
+/// Documents without their checksums, which would keep every change from being read.
+fn unsealed(documents: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(documents);
+    let lines = text
+        .lines()
+        .map(|line| match line.rsplit_once(",\"crc32\"") {
+            Some((content, _)) => format!("{content}}}"),
+            None => line.to_owned(),
+        });
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
 }
 
 /// A small projection of every method.
