@@ -186,7 +186,8 @@ fn an_append_that_does_not_fit_changes_nothing() {
         .with("w", vec![-1.0_f32]);
     let error = table.append(negative).unwrap_err().to_string();
     assert!(error.contains("row 2") && error.contains("`w`"), "{error}");
-    assert!(table.append(rows(3, 4)).is_err(), "a column is missing");
+    let lacking = Columns::new().with("w", vec![1.0_f32]);
+    assert!(table.append(lacking).is_err(), "a column is missing");
     let wide = Columns::new()
         .with("x", vec![3.5_f64])
         .with("w", vec![1.0_f32]);
@@ -206,4 +207,14 @@ fn an_append_that_does_not_fit_changes_nothing() {
     assert_eq!(table.weights().unwrap().unwrap(), [1.0, 0.0, 0.5]);
     let batch = table.snapshot().read(Some(&["x"])).unwrap();
     assert_eq!(values::<i64>(&batch, "x").unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn rows_that_are_appended_without_a_weight_weigh_one() {
+    let (_disk, folder) = on_disk();
+    let weights = Column::from(vec![0.5_f32, 0.0]).role(Role::Weight);
+    let columns = Columns::new().with("x", vec![1_i64, 2]).with("w", weights);
+    let table = Table::create(&folder, "weighted", columns).unwrap();
+    let longer = table.append(rows(3, 5)).unwrap();
+    assert_eq!(longer.weights().unwrap().unwrap(), [0.5, 0.0, 1.0, 1.0]);
 }
