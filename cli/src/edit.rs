@@ -148,7 +148,9 @@ impl Edit {
                 && self.epoch.is_none_or(|epoch| pass.epoch == Some(epoch))
         };
         let mut rows = BTreeSet::new();
-        let passes = latest_of_splits(reader.passes_over(&stream, table)?, meant);
+        let over = reader.passes_over(&stream, table)?;
+        let known: Vec<String> = over.iter().map(place_of).collect();
+        let passes = latest_of_splits(over, meant);
         for pass in &passes {
             let metrics = reader.metrics(&stream).split(&pass.split);
             rows.extend(metrics.epoch(pass.epoch).rows_where(table, filter)?);
@@ -159,9 +161,10 @@ impl Edit {
         Err(Error::NotFound {
             what: "complete pass over the table",
             name: table.name().to_owned(),
-            hint: match reader.passes(&stream).iter().any(meant) {
-                true => "the passes that are meant were collected on other tables".into(),
-                false => "`emberlens show` lists the passes by split and epoch".into(),
+            hint: match (known.is_empty(), reader.passes(&stream).iter().any(meant)) {
+                (false, _) => format!("by split and epoch there are: {}", known.join(", ")),
+                (true, true) => "the passes that are meant were collected on other tables".into(),
+                (true, false) => "the stream has none".into(),
             },
             place: reader.url(),
         })
@@ -174,6 +177,14 @@ impl Edit {
             |data_type: &arrow_schema::DataType| *data_type == arrow_schema::DataType::Utf8;
         added.is_some_and(|(_, kind)| *kind == ColumnKind::String)
             || field.is_ok_and(|field| is_text(field.data_type()))
+    }
+}
+
+/// Split and epoch of a pass.
+fn place_of(pass: &PassRecord) -> String {
+    match pass.epoch {
+        Some(epoch) => format!("{} {epoch}", pass.split),
+        None => pass.split.clone(),
     }
 }
 
