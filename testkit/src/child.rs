@@ -14,7 +14,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the test of that name with variables of its environment.
+    /// Starts the test of that name, as [`test_name`] gives it, with variables of its environment.
     ///
     /// # Errors
     /// Those of the system.
@@ -57,5 +57,21 @@ impl Drop for Child {
         // It is gone already, unless the parent panics.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// The name by which its binary knows a test of a module; the module says `module_path!()`.
+///
+/// A name that no test has makes the binary run nothing, and end well.
+///
+/// ```
+/// use emberlens_testkit::test_name;
+/// assert_eq!(test_name("storage::a_zombie_is_fenced", "stopped"), "a_zombie_is_fenced::stopped");
+/// assert_eq!(test_name("alone", "stopped"), "stopped");
+/// ```
+pub fn test_name(module_path: &str, test: &str) -> String {
+    match module_path.split_once("::") {
+        Some((_, module)) => format!("{module}::{test}"),
+        None => test.to_owned(),
     }
 }

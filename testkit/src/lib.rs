@@ -31,7 +31,7 @@ mod slow;
 mod training;
 
 pub use bucket_server::{BucketServer, Flaw};
-pub use child::Child;
+pub use child::{Child, test_name};
 pub use cut::{Cut, Fate};
 pub use failing_disk::FailingDisk;
 pub use fault::FaultStore;

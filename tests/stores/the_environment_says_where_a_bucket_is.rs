@@ -3,13 +3,13 @@
 use std::process::{Command, Output};
 
 use emberlens::storage::Location;
-use emberlens_testkit::{BucketServer, Flaw};
+use emberlens_testkit::{BucketServer, Flaw, test_name};
 
 const CHILD: &str = "EMBERLENS_TEST_CHILD";
 
 /// Runs one of the tests below in a process that has these variables and no others of its kind.
 fn child(test: &str, variables: &[(String, String)]) -> Output {
-    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+    let name = test_name(module_path!(), test);
     let known = std::env::vars().map(|(name, _)| name);
     let others = known.filter(|name| name.starts_with("AWS_") || name.starts_with("EMBERLENS_"));
     let mut command = Command::new(std::env::current_exe().unwrap());

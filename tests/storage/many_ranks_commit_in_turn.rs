@@ -16,6 +16,7 @@ use std::time::Instant;
 use emberlens::collect::Silent;
 use emberlens::run::{MetricsTableWriter, Project, Run};
 use emberlens::table::Columns;
+use emberlens_testkit::test_name;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -124,7 +125,7 @@ fn as_processes(root: &str) -> Vec<u128> {
             Command::new(std::env::current_exe().unwrap())
                 .args([
                     "--exact",
-                    "every_rank_commits_every_row_once",
+                    &test_name(module_path!(), "every_rank_commits_every_row_once"),
                     "--nocapture",
                 ])
                 .env(ROOT, root)

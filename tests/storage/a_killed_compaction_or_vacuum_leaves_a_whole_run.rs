@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use emberlens::collect::Silent;
 use emberlens::run::{At, MetricsTableWriter, Project, RunReader};
 use emberlens::table::Columns;
-use emberlens_testkit::split_mix;
+use emberlens_testkit::{split_mix, test_name};
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 const PASSES: i64 = 8;
@@ -82,7 +82,7 @@ fn check(root: &Path, what: &str) {
 fn start(root: &Path) -> Child {
     let test = "a_killed_compaction_or_vacuum_leaves_a_whole_run";
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", &test_name(module_path!(), test), "--nocapture"])
         .env(ROOT, root)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

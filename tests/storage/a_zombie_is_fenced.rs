@@ -16,7 +16,7 @@ use emberlens::storage::Location;
 use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::{Column, Columns, DeltaTable};
 use emberlens::{Error, ErrorKind, Result};
-use emberlens_testkit::{FaultStore, Operation};
+use emberlens_testkit::{FaultStore, Operation, test_name};
 use ndarray::Array2;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
@@ -281,7 +281,10 @@ fn a_process_that_was_stopped_and_woken_is_fenced() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "a_process_that_was_stopped_and_woken_is_fenced",
+                &test_name(
+                    module_path!(),
+                    "a_process_that_was_stopped_and_woken_is_fenced",
+                ),
                 "--nocapture",
             ])
             .env(ROOT, &root)

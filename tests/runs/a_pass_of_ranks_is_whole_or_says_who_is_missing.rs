@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use emberlens::collect::Silent;
 use emberlens::run::{At, MetricsTableWriter, Project, Rank, Run, RunReader, Status};
 use emberlens::table::{Columns, DeltaTable};
+use emberlens_testkit::test_name;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 const WORLD: u32 = 8;
@@ -26,7 +27,11 @@ struct Process {
 impl Process {
     fn start(root: &str, rank: u32) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "ranks_write_one_run", "--nocapture"])
+            .args([
+                "--exact",
+                &test_name(module_path!(), "ranks_write_one_run"),
+                "--nocapture",
+            ])
             .env(ROOT, root)
             .env("RANK", rank.to_string())
             .env("WORLD_SIZE", WORLD.to_string())

@@ -17,7 +17,7 @@ use emberlens::run::{Project, Status};
 use emberlens::storage::Location;
 use emberlens_testkit::{
     Child, Kept, KillAt, Moment, PROJECT, Point, Promises, RUN, STEPS, Said, Training,
-    quick_folder, split_mix,
+    quick_folder, split_mix, test_name,
 };
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
@@ -99,7 +99,11 @@ fn run_child(root: &str, training: &Training, death: &Death, promises: &mut Prom
     if let Death::At(point) = death {
         environment.push((POINT, point.to_string()));
     }
-    let mut child = Child::start("acknowledged_rows_survive_a_kill", &environment).unwrap();
+    let mut child = Child::start(
+        &test_name(module_path!(), "acknowledged_rows_survive_a_kill"),
+        &environment,
+    )
+    .unwrap();
     if let Death::After(time) = death {
         child.kill_after(*time).unwrap();
     }

@@ -5,15 +5,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "inputs/scenes.rs"]
-mod scenes;
-
+use crate::scenes::{self, NOT_OURS, numbers};
 use emberlens::metrics::{
     BBox, ImageInstances, InstanceOptions, Keypoint, Pose, Poses, PredictedInstance, TrueInstance,
     TruePose, evaluate,
 };
 use emberlens::table::BoxFormat;
-use scenes::{NOT_OURS, numbers};
 use serde_json::Value;
 
 /// Recalls at 0.5 and at 0.75 alone are no columns of ours.

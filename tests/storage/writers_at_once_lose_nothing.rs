@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use emberlens::run::{MetricsTableWriter, Project};
 use emberlens::storage::Location;
 use emberlens::table::{Columns, DeltaTable, values};
+use emberlens_testkit::test_name;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 const WRITER: &str = "EMBERLENS_TEST_CHILD_WRITER";
@@ -42,7 +43,11 @@ fn commit_all(place: Location, writer: i64, commits: i64) -> Vec<Duration> {
 
 fn start(root: &str, writer: i64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "processes_at_once_lose_nothing", "--nocapture"])
+        .args([
+            "--exact",
+            &test_name(module_path!(), "processes_at_once_lose_nothing"),
+            "--nocapture",
+        ])
         .env(ROOT, root)
         .env(WRITER, writer.to_string())
         .stdout(Stdio::piped())

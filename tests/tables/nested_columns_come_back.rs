@@ -3,7 +3,7 @@
 //!
 //! The other tools are asked where Python has them:
 //! `python3 -m venv V && V/bin/pip install polars deltalake pyarrow duckdb`, then
-//! `EMBERLENS_PYTHON=V/bin/python cargo test --test nested_columns_come_back`.
+//! `EMBERLENS_PYTHON=V/bin/python cargo test --test tables nested_columns`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

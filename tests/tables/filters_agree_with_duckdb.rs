@@ -98,7 +98,7 @@ fn agree(told: &str, least: usize) {
 
 #[test]
 fn on_the_kept_answers() {
-    agree(include_str!("inputs/filters.json"), 350);
+    agree(include_str!("../inputs/filters.json"), 350);
 }
 
 #[test]

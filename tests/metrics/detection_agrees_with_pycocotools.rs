@@ -5,9 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "inputs/scenes.rs"]
-mod scenes;
-
+use crate::scenes::{self, numbers};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
@@ -15,7 +13,6 @@ use emberlens::metrics::{
     AxisAlignedBoxes, BBox, ImageInstances, InstanceOptions, evaluate, instance_columns,
 };
 use emberlens::table::{BoxFormat, CoordinateUnit};
-use scenes::numbers;
 use serde_json::Value;
 
 const SUMMARY: [&str; 12] = [

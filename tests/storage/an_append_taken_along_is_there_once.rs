@@ -13,7 +13,9 @@ use std::time::Duration;
 use emberlens::storage::Location;
 use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::{Columns, DeltaTable, values};
-use emberlens_testkit::{Call, Child, Fault, FaultStore, SlowStore, quick_folder, split_mix};
+use emberlens_testkit::{
+    Call, Child, Fault, FaultStore, SlowStore, quick_folder, split_mix, test_name,
+};
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 const WRITER: &str = "EMBERLENS_TEST_CHILD_WRITER";
@@ -143,7 +145,11 @@ fn when_writers_are_killed() {
         DeltaTable::create(place.clone(), &rows(0, 0).schema()).unwrap();
         let start = |writer: i64| {
             let environment = [(ROOT, root.clone()), (WRITER, writer.to_string())];
-            Child::start("when_writers_are_killed", &environment).unwrap()
+            Child::start(
+                &test_name(module_path!(), "when_writers_are_killed"),
+                &environment,
+            )
+            .unwrap()
         };
         let mut children: Vec<Child> = (0..WRITERS).map(start).collect();
         for victim in children.iter_mut().take(VICTIMS) {

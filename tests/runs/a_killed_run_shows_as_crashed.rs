@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use emberlens::ErrorKind;
 use emberlens::run::{At, IfExists, Project, Status};
+use emberlens_testkit::test_name;
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 
@@ -36,7 +37,11 @@ fn a_killed_run_shows_as_crashed() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().display().to_string();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_run_shows_as_crashed", "--nocapture"])
+        .args([
+            "--exact",
+            &test_name(module_path!(), "a_killed_run_shows_as_crashed"),
+            "--nocapture",
+        ])
         .env(ROOT, &root)
         .stdout(Stdio::piped())
         .spawn()

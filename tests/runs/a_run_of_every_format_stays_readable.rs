@@ -3,7 +3,7 @@
 //!
 //! `tests/fixtures/format-1.0/` holds a project of that format as it was first written. It is made once
 //! for every version of the format, by
-//! `cargo test --test a_run_of_every_format_stays_readable -- --ignored`, and then stays as it is.
+//! `cargo test --test runs a_run_of_every_format -- --ignored`, and then stays as it is.
 
 #![allow(clippy::unwrap_used)]
 

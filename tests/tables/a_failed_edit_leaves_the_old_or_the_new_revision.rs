@@ -145,7 +145,7 @@ fn listings_that_lag_behind_are_no_conflict() {
 #[cfg(unix)]
 #[test]
 fn every_killed_step_of_an_edit() {
-    use emberlens_testkit::{KillAt, Moment, Point};
+    use emberlens_testkit::{KillAt, Moment, Point, test_name};
     use std::process::Command;
 
     const FOLDER: &str = "EMBERLENS_TEST_EDIT_FOLDER";
@@ -168,7 +168,10 @@ fn every_killed_step_of_an_edit() {
                 moment,
             };
             let ended = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "every_killed_step_of_an_edit"])
+                .args([
+                    "--exact",
+                    &test_name(module_path!(), "every_killed_step_of_an_edit"),
+                ])
                 .env(FOLDER, disk.path())
                 .env(POINT, point.to_string())
                 .output()

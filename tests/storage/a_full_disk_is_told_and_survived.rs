@@ -155,6 +155,7 @@ mod mounted {
     use std::process::{Command, Stdio};
 
     use super::*;
+    use emberlens_testkit::test_name;
 
     const FOLDER: &str = "EMBERLENS_TEST_CHILD_FOLDER";
     const SIZE: u64 = 4 << 20;
@@ -228,7 +229,8 @@ mod mounted {
         }
         let binary = std::env::current_exe().unwrap();
         let binary = binary.to_str().unwrap();
-        let child = [binary, "--exact", "mounted::a_small_disk", "--nocapture"];
+        let test = test_name(module_path!(), "a_small_disk");
+        let child = [binary, "--exact", &test, "--nocapture"];
         let output = may_mount(&child).output().unwrap();
         assert!(
             output.status.success(),

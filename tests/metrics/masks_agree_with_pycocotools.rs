@@ -4,13 +4,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "inputs/scenes.rs"]
-mod scenes;
-
 use emberlens::metrics::{
     ImageInstances, InstanceMasks, InstanceOptions, PredictedInstance, Rle, TrueInstance, evaluate,
 };
 use serde_json::Value;
+
+use crate::scenes;
 
 const SUMMARY: [&str; 12] = [
     "ap",

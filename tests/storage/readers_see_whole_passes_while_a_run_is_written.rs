@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use emberlens::run::{At, MetricsTableWriter, Project, Run};
 use emberlens::storage::Location;
 use emberlens::table::{Columns, DeltaTable, values};
-use emberlens_testkit::Child;
+use emberlens_testkit::{Child, test_name};
 
 const ROOT: &str = "EMBERLENS_TEST_CHILD_ROOT";
 const PART: i64 = 20;
@@ -146,7 +146,10 @@ fn readers_see_whole_passes_while_a_run_is_written() {
     let passes = std::thread::scope(|scope| {
         let writing = scope.spawn(|| write(&run, &is_over));
         let child = Child::start(
-            "readers_see_whole_passes_while_a_run_is_written",
+            &test_name(
+                module_path!(),
+                "readers_see_whole_passes_while_a_run_is_written",
+            ),
             &[(ROOT, address.clone())],
         );
         let reading: Vec<_> = (0..readers)

@@ -2,7 +2,7 @@
 //!
 //! Runs where Python has the packages:
 //! `python3 -m venv V && V/bin/pip install polars deltalake pyarrow duckdb`, then
-//! `EMBERLENS_PYTHON=V/bin/python cargo test --test other_tools_read_the_same_numbers`.
+//! `EMBERLENS_PYTHON=V/bin/python cargo test --test runs other_tools`.
 //! `EMBERLENS_PROOF_ORACLES` (4) sets of how many kills and of how many power cuts they read the rest.
 
 #![allow(
@@ -25,7 +25,7 @@ use emberlens::reduce::Pca;
 use emberlens::run::{At, MetricsTableWriter, Project};
 use emberlens::storage::Location;
 use emberlens::table::{Column, Columns, DeltaTable, Role};
-use emberlens_testkit::{Child, Cut, KillAt, PROJECT, RUN, Recorder, Said, Training};
+use emberlens_testkit::{Child, Cut, KillAt, PROJECT, RUN, Recorder, Said, Training, test_name};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -148,7 +148,10 @@ fn tables_of_a_run_that_was_killed_and_resumed_agree_in_every_tool() {
         let root = folder.path().display().to_string();
         let point = format!("any:{}:half", 60 + 37 * number % 160);
         let child = Child::start(
-            "tables_of_a_run_that_was_killed_and_resumed_agree_in_every_tool",
+            &test_name(
+                module_path!(),
+                "tables_of_a_run_that_was_killed_and_resumed_agree_in_every_tool",
+            ),
             &[(ROOT, root.clone()), (POINT, point)],
         );
         let (_, status) = child.unwrap().finish().unwrap();

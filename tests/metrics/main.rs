@@ -1,0 +1,13 @@
+//! Promises of the metrics, one in each file: whose values they have, what they refuse.
+
+#[path = "../inputs/scenes.rs"]
+mod scenes;
+
+mod bad_instances_are_named;
+mod classification_agrees_with_scikit_learn;
+mod detection_agrees_with_pycocotools;
+mod keypoints_agree_with_pycocotools;
+mod masks_agree_with_pycocotools;
+mod oriented_boxes_agree_with_shapely;
+mod other_tasks_agree_with_scikit_learn;
+mod segmentation_agrees_with_scikit_learn;

@@ -1,0 +1,19 @@
+//! Promises of reduction, one in each file: its numbers, and what a run makes of them.
+
+mod a_constant_column_of_any_size_changes_nothing;
+mod a_projection_of_one_run_places_another;
+mod a_reduction_that_fails_leaves_everything_as_it_was;
+mod collected_embeddings_are_reduced_at_the_end;
+mod coordinates_are_read_by_split_and_epoch;
+mod dropped_vectors_leave_everything_else;
+mod epochs_are_laid_out_near_one_another;
+mod instances_have_coordinates_of_their_own;
+mod pacmap_defines_degenerate_input;
+mod pacmap_keeps_neighbours;
+mod pca_agrees_with_scikit_learn;
+mod pca_defines_degenerate_input;
+mod placing_rows_can_be_stopped;
+mod quality_agrees_with_scikit_learn;
+mod reduction_places_every_pass_in_one_coordinate_system;
+mod rows_that_are_not_finite_get_no_coordinates;
+mod several_reductions_stand_side_by_side;

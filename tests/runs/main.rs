@@ -1,0 +1,21 @@
+//! Promises of runs, one in each file: what is written, who reads it, under which names.
+
+mod a_killed_run_shows_as_crashed;
+mod a_pass_joins_to_the_table_it_names;
+mod a_pass_of_ranks_is_whole_or_says_who_is_missing;
+mod a_pass_shows_in_the_run;
+mod a_run_of_every_format_stays_readable;
+mod a_run_of_ranks_is_kept_like_any_other;
+mod an_existing_run_is_only_replaced_when_asked;
+mod an_interrupted_pass_is_left_out;
+mod errors_tell_every_cause_once;
+mod names_come_back_as_they_were_given;
+mod other_tools_read_the_same_numbers;
+mod ranks_find_the_run_of_their_launch;
+mod readers_see_whole_passes_only;
+mod readers_take_complete_passes_only;
+mod ready_made_metrics_join_their_table;
+mod run_names_never_escape_the_project;
+mod scalars_extend_their_series;
+mod the_writer_commits_within_its_bounds;
+mod the_writer_refuses_rows_that_do_not_fit;

@@ -1,0 +1,22 @@
+//! Promises of storage, one in each file: crashes, faults, many writers, upkeep.
+
+mod a_compacted_run_reads_the_same;
+mod a_compaction_beside_writers_loses_nothing;
+mod a_full_disk_is_told_and_survived;
+mod a_killed_compaction_or_vacuum_leaves_a_whole_run;
+mod a_resumed_run_goes_on_from_its_checkpoint;
+mod a_vacuum_deletes_only_what_nobody_needs;
+mod a_zombie_is_fenced;
+mod acknowledged_rows_survive_a_kill;
+mod acknowledged_rows_survive_a_power_cut;
+mod an_append_taken_along_is_there_once;
+mod damaged_files_can_be_skipped;
+mod every_failed_call_leaves_a_whole_run;
+mod every_failed_step_to_the_disk_leaves_a_whole_run;
+mod hostile_content_never_leads_out;
+mod many_ranks_commit_in_turn;
+mod no_commit_is_lost_or_doubled_in_a_lossy_store;
+mod readers_see_whole_passes_while_a_run_is_written;
+mod the_log_replays_to_a_model;
+mod verify_finds_every_damage;
+mod writers_at_once_lose_nothing;

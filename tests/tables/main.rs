@@ -1,0 +1,16 @@
+//! Promises of tables, one in each file: what goes in and comes out, revisions, filters, samplers.
+
+mod a_failed_edit_leaves_the_old_or_the_new_revision;
+mod an_edit_can_be_undone;
+mod an_edit_is_a_new_revision;
+mod an_old_revision_stays_readable;
+mod concurrent_edits_conflict;
+mod datasets_become_tables;
+mod every_value_comes_back;
+mod filters_agree_with_duckdb;
+mod image_folders_become_tables;
+mod nested_columns_come_back;
+mod numbers_survive_the_table_and_the_export;
+mod roles_survive;
+mod samplers_follow_weights;
+mod tables_import_what_people_have;
