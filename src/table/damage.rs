@@ -1,12 +1,16 @@
 //! What to say of a transaction log that cannot be read: the file, and the reason without noise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use delta_kernel::{KernelError, KernelResult};
 
 use crate::error::panic_message;
 use crate::storage::Location;
 use crate::{Error, Result};
+
+/// How often a log is listed before a version that its listing lacks counts as missing.
+const LOOKS: u32 = 6;
 
 /// The kernel's words without the stack trace that it adds where `RUST_BACKTRACE` is set.
 pub(super) fn reason(error: &KernelError) -> String {
@@ -20,6 +24,31 @@ pub(super) fn guarded<T>(table: &Location, step: impl FnOnce() -> KernelResult<T
         Ok(read) => read.map_err(|error| log_error(table, &error)),
         Err(panic) => Err(unreadable(table, panic_message(panic.as_ref()))),
     }
+}
+
+/// As [`guarded`], of a step that lists the log.
+///
+/// A folder that is listed while others write to it may show an entry and not the one before: only a gap
+/// that stays is damage.
+pub(super) fn guarded_listing<T>(
+    table: &Location,
+    mut step: impl FnMut() -> KernelResult<T>,
+) -> Result<T> {
+    for look in 1..LOOKS {
+        match catch_unwind(AssertUnwindSafe(&mut step)) {
+            Ok(Err(error)) if is_gap(&error) => {
+                tracing::debug!(look, reason = %reason(&error), "the log is listed again");
+                std::thread::sleep(Duration::from_millis(u64::from(look) * 4));
+            }
+            Ok(read) => return read.map_err(|error| log_error(table, &error)),
+            Err(panic) => return Err(unreadable(table, panic_message(panic.as_ref()))),
+        }
+    }
+    guarded(table, step)
+}
+
+fn is_gap(error: &KernelError) -> bool {
+    matches!(error.without_backtrace(), KernelError::MissingVersion(_))
 }
 
 /// The error for a log that cannot be read; it names the damaged entry where one is found.

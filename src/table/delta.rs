@@ -225,11 +225,14 @@ impl DeltaTable {
 
     fn load(&self, version: Option<u64>) -> Result<Snapshot> {
         let engine = self.location.engine();
-        let mut builder = KernelSnapshot::builder_for(self.location.table_url()?.as_str());
-        if let Some(version) = version {
-            builder = builder.at_version(version);
-        }
-        let kernel = damage::guarded(&self.location, || builder.build(engine.as_ref()))?;
+        let url = self.location.table_url()?;
+        let kernel = damage::guarded_listing(&self.location, || {
+            let mut builder = KernelSnapshot::builder_for(url.as_str());
+            if let Some(version) = version {
+                builder = builder.at_version(version);
+            }
+            builder.build(engine.as_ref())
+        })?;
         Snapshot::try_new(self.location.clone(), kernel)
     }
 

@@ -87,6 +87,11 @@ impl DeltaTable {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use emberlens_testkit::{Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
     use super::*;
     use crate::storage::Location;
     use crate::table::Columns;
@@ -116,6 +121,38 @@ mod tests {
         assert_eq!(append(&other, "b", 1), 4);
         assert_eq!(one.latest().unwrap().version(), 4);
         assert_eq!(one.latest().unwrap().row_count().unwrap(), 4);
+    }
+
+    /// What a folder may show that is listed while others write to it.
+    #[test]
+    fn a_version_that_a_listing_lacks_is_looked_for_again() {
+        let inner = Arc::new(InMemory::new());
+        let gaps = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&gaps);
+        let store = FaultStore::new(inner, move |call| {
+            let has_gap = call.operation == Operation::List
+                && left.load(Ordering::SeqCst) > 0
+                && left.fetch_sub(1, Ordering::SeqCst) > 0;
+            has_gap.then_some(Fault::Gap)
+        });
+        let place = Location::in_store(Arc::new(store), "t").unwrap();
+        let rows = Columns::new().with("x", vec![0_i64]).into_batch("test");
+        let schema = rows.unwrap().schema();
+        let place = place.assume_atomic_creates();
+        let table = DeltaTable::create(place.clone(), &schema).unwrap();
+        for sequence in 0..3 {
+            append(&table, "a", sequence);
+        }
+        gaps.store(2, Ordering::SeqCst);
+        assert_eq!(table.snapshot().unwrap().version(), 3);
+        assert_eq!(gaps.load(Ordering::SeqCst), 0);
+        gaps.store(1, Ordering::SeqCst);
+        let problems = table.verify(|_| ()).problems;
+        assert!(problems.is_empty(), "{problems:?}");
+        // A gap that stays is damage.
+        gaps.store(usize::MAX, Ordering::SeqCst);
+        let error = table.snapshot().unwrap_err().to_string();
+        assert!(error.contains("is missing"), "{error}");
     }
 
     #[test]

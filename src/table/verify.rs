@@ -83,6 +83,14 @@ impl DeltaTable {
             if version < expected {
                 continue;
             }
+            // A listing of a folder that is written to may lack an entry that is there.
+            let entry = |version: u64| log.join(&format!("{version:020}.json"));
+            let is_there =
+                |entry: Location| entry.read_if_exists().is_ok_and(|read| read.is_some());
+            while version > expected && is_there(entry(expected)) {
+                problems.extend(entry_problem(&entry(expected)));
+                expected += 1;
+            }
             if version > expected {
                 problems.push(Error::Corrupt {
                     what: "table log",
@@ -91,8 +99,7 @@ impl DeltaTable {
                 });
             }
             expected = version + 1;
-            let entry = log.join(&format!("{version:020}.json"));
-            problems.extend(entry_problem(&entry));
+            problems.extend(entry_problem(&entry(version)));
         }
         problems
     }

@@ -89,8 +89,15 @@ impl FaultStore {
         }
     }
 
-    fn newest(&self) -> HashSet<Path> {
-        self.state().newest.iter().cloned().collect()
+    /// What a listing leaves out under a fault.
+    fn hidden(&self, fault: Option<Fault>) -> HashSet<Path> {
+        let newest = &self.state().newest;
+        let count = match fault {
+            Some(Fault::Stale) => newest.len(),
+            Some(Fault::Gap) if newest.len() > 1 => 1,
+            _ => 0,
+        };
+        newest.iter().take(count).cloned().collect()
     }
 
     /// What a listing gives under a fault.
@@ -101,8 +108,8 @@ impl FaultStore {
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.fault(Operation::List, prefix.unwrap_or(&Path::default())) {
             None => list(),
-            Some(Fault::Stale) => {
-                let hidden = self.newest();
+            fault @ Some(Fault::Stale | Fault::Gap) => {
+                let hidden = self.hidden(fault);
                 let shown = move |object: &Result<ObjectMeta>| match object {
                     Ok(object) => !hidden.contains(&object.location),
                     Err(_) => true,
@@ -156,7 +163,7 @@ async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) ->
     let done = work.await?;
     match fault {
         // What these do is done to the answer, or was done twice.
-        None | Some(Fault::Stale | Fault::Short | Fault::Twice) => Ok(done),
+        None | Some(Fault::Stale | Fault::Gap | Fault::Short | Fault::Twice) => Ok(done),
         Some(Fault::TimeOut | Fault::Late) => Err(planned("timed out")),
         Some(_) => Err(planned("failed after it was done")),
     }
@@ -278,12 +285,9 @@ impl ObjectStore for FaultStore {
         let place = prefix.cloned().unwrap_or_default();
         let fault = self.fault(Operation::List, &place);
         let mut listed = done(fault, self.inner.list_with_delimiter(prefix)).await?;
-        if fault == Some(Fault::Stale) {
-            let hidden = self.newest();
-            listed
-                .objects
-                .retain(|object| !hidden.contains(&object.location));
-        }
+        let hidden = self.hidden(fault);
+        let objects = &mut listed.objects;
+        objects.retain(|object| !hidden.contains(&object.location));
         Ok(listed)
     }
 

@@ -185,7 +185,7 @@ fn attempt(
 fn faults_of(operation: Operation) -> &'static [Fault] {
     match operation {
         Operation::Read => &[Fault::Before, Fault::Short, Fault::Panic],
-        Operation::List => &[Fault::Before, Fault::Stale, Fault::Panic],
+        Operation::List => &[Fault::Before, Fault::Stale, Fault::Gap, Fault::Panic],
         _ => &[
             Fault::Before,
             Fault::After,

@@ -1,7 +1,7 @@
 //! A store in which every fifth write fails before it does anything, every fifth after it, and every
 //! fifth in a time-out; every fifth read fails or gives fewer bytes than it should, and every fifth
-//! listing fails or does not show the newest objects: each commit that its writer repeats until it works
-//! is there exactly once.
+//! listing fails, does not show the newest objects or leaves one out: each commit that its writer repeats
+//! until it works is there exactly once.
 //!
 //! `EMBERLENS_PROOF_COMMITS` sets how many commits (500).
 

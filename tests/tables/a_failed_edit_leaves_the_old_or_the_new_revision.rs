@@ -107,7 +107,7 @@ fn every_failed_call_of_an_edit() {
     for (number, call) in calls.iter().enumerate() {
         let faults: &[Fault] = match call.operation {
             Operation::Read => &[Fault::Before, Fault::Short],
-            Operation::List => &[Fault::Before, Fault::Stale],
+            Operation::List => &[Fault::Before, Fault::Stale, Fault::Gap],
             _ => &[
                 Fault::Before,
                 Fault::After,
