@@ -33,7 +33,13 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["commits", address, many] => report("a commit", write(address, count(many))?),
         ["make", folder, many] => report("a commit", write(folder, count(many))?),
-        ["open", folder] => report("to open and count", open(folder)?),
+        ["open", folder] => {
+            let [run, table, count, all] = open(folder)?;
+            report("to open the run", run);
+            report("to open its table", table);
+            report("to count the rows", count);
+            report("all three", all);
+        }
         _ => eprintln!("usage: storage commits ADDRESS COUNT | make FOLDER COUNT | open FOLDER"),
     }
     Ok(())
@@ -57,17 +63,22 @@ fn write(address: &str, commits: i64) -> Result<Vec<Duration>> {
     Ok(took)
 }
 
-/// Opens the run and the latest version of its table anew each time.
-fn open(folder: &str) -> Result<Vec<Duration>> {
-    let mut took = Vec::new();
-    for _ in 0..OPENINGS {
+/// Opens the run, and the latest version of its table, and counts its rows, anew each time.
+fn open(folder: &str) -> Result<[Vec<Duration>; 4]> {
+    let mut took: [Vec<Duration>; 4] = Default::default();
+    for opening in 1..=OPENINGS {
         let start = Instant::now();
         let reader = Project::open(folder, "bench")?.open_run("r")?;
-        let table = DeltaTable::open(reader.location().join("metrics/default"))?;
-        let snapshot = table.snapshot()?;
+        let run = start.elapsed();
+        let snapshot = DeltaTable::open(reader.location().join("metrics/default"))?.snapshot()?;
+        let opened = start.elapsed();
         let rows = snapshot.row_count()?;
-        took.push(start.elapsed());
-        if took.len() == OPENINGS {
+        let all = start.elapsed();
+        let steps = [run, opened - run, all - opened, all];
+        took.iter_mut()
+            .zip(steps)
+            .for_each(|(took, step)| took.push(step));
+        if opening == OPENINGS {
             println!("version {}, {rows} rows", snapshot.version());
         }
     }

@@ -86,7 +86,7 @@ impl Attempt {
 
     /// A document that another writer appended; an error when it takes the run over, or this rank.
     pub(crate) fn see(&self, number: u64, bytes: &[u8]) -> Result<Option<Document>> {
-        match facts::parse_bytes(number, bytes, &self.run)? {
+        match facts::parse(number, bytes, &self.run)? {
             Some(Document {
                 fact: Fact::Opened { .. },
                 ..

@@ -30,12 +30,37 @@ pub(super) struct Join<'a> {
     pub(super) wait: Duration,
 }
 
-/// Why there is no place yet.
+/// Why there is no place yet, what says least first.
 enum NotYet {
     NoRun,
-    OtherWorld { run: String, world: u32 },
-    Taken { run: String, by: String },
-    Damaged(Error),
+    /// It cannot be read, now or at all.
+    Unread(Error),
+    OtherWorld {
+        run: String,
+        world: u32,
+    },
+    Taken {
+        run: String,
+        by: String,
+    },
+}
+
+impl NotYet {
+    fn weight(&self) -> u8 {
+        match self {
+            Self::NoRun => 0,
+            Self::Unread(_) => 1,
+            Self::OtherWorld { .. } => 2,
+            Self::Taken { .. } => 3,
+        }
+    }
+
+    /// Takes the other reason where it says more: an old run that is damaged hides no newer one.
+    fn or(&mut self, other: Self) {
+        if other.weight() > self.weight() {
+            *self = other;
+        }
+    }
 }
 
 /// Joins the run, waiting for it as long as is allowed.
@@ -44,7 +69,8 @@ pub(super) fn join(asked: &Join<'_>) -> Result<Session> {
     let mut others = HashSet::new();
     let mut pause = PAUSES.0;
     loop {
-        let reason = match asked.find(&mut others)? {
+        let found = asked.find(&mut others);
+        let reason = match found.unwrap_or_else(|error| Err(NotYet::Unread(error))) {
             Ok(reader) => match Session::join(asked.project.clone(), reader, asked.rank) {
                 // The run, or the rank, was taken up at this moment: look again.
                 Err(Error::Fenced { .. }) => NotYet::NoRun,
@@ -71,7 +97,7 @@ impl Join<'_> {
             let reader = match RunReader::open(place, self.project.location().clone()) {
                 Ok(reader) => reader,
                 Err(error) => {
-                    reason = NotYet::Damaged(error);
+                    reason.or(NotYet::Unread(error));
                     continue;
                 }
             };
@@ -92,13 +118,19 @@ impl Join<'_> {
             }
             if launch.world != self.rank.world {
                 let world = launch.world;
-                reason = NotYet::OtherWorld { run: id, world };
+                reason.or(NotYet::OtherWorld { run: id, world });
                 continue;
             }
-            let seat = reader.state.crew.seat(self.rank.index, reader.location())?;
-            if let Seat::Taken(by) = seat {
-                reason = NotYet::Taken { run: id, by };
-                continue;
+            match reader.state.crew.seat(self.rank.index, reader.location()) {
+                Ok(Seat::Taken(by)) => {
+                    reason.or(NotYet::Taken { run: id, by });
+                    continue;
+                }
+                Err(error) => {
+                    reason.or(NotYet::Unread(error));
+                    continue;
+                }
+                Ok(_) => {}
             }
             if best.as_ref().is_none_or(|(time, _)| launch.time_us > *time) {
                 best = Some((launch.time_us, reader));
@@ -167,7 +199,7 @@ impl Join<'_> {
                 ),
                 place,
             },
-            NotYet::Damaged(error) => error,
+            NotYet::Unread(error) => error,
         }
     }
 }

@@ -132,18 +132,39 @@ impl Documents {
     /// # Errors
     /// `Corrupt` names the first document that does not parse.
     pub fn read_all<T: DeserializeOwned>(&self) -> Result<Vec<(u64, T)>> {
-        self.numbers()?
-            .into_iter()
-            .map(|number| {
-                let place = self.document(number);
-                let document = parse(&place.read()?).map_err(|reason| Error::Corrupt {
-                    what: "document",
-                    reason,
-                    path: place.url(),
-                })?;
-                Ok((number, document))
-            })
-            .collect()
+        let all = self.read_bytes()?.into_iter();
+        all.map(|(number, bytes)| {
+            let document = parse(&bytes).map_err(|reason| self.damaged(number, reason))?;
+            Ok((number, document))
+        })
+        .collect()
+    }
+
+    /// The bytes of all documents with their numbers, oldest first.
+    pub(crate) fn read_bytes(&self) -> Result<Vec<(u64, Bytes)>> {
+        let mut all = Vec::new();
+        let mut next = 0;
+        for number in self.numbers()? {
+            // A listing of a folder that is written to may lack a document that is there.
+            while next < number
+                && let Some(bytes) = self.document(next).read_if_exists()?
+            {
+                all.push((next, bytes));
+                next += 1;
+            }
+            all.push((number, self.document(number).read()?));
+            next = number + 1;
+        }
+        Ok(all)
+    }
+
+    /// The error for a document that does not say what it should.
+    pub(crate) fn damaged(&self, number: u64, reason: String) -> Error {
+        Error::Corrupt {
+            what: "document",
+            reason,
+            path: self.document(number).url(),
+        }
     }
 
     fn document(&self, number: u64) -> Location {
@@ -198,6 +219,11 @@ fn number_of(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use emberlens_testkit::{Fault, FaultStore, Operation};
+    use object_store::memory::InMemory;
+
     use super::*;
 
     #[test]
@@ -250,6 +276,20 @@ mod tests {
         let (one, other) = (Documents::at(folder.clone()), Documents::at(folder));
         let numbers = [&one, &other, &other, &one, &other].map(|own| own.append(&0).unwrap());
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_document_that_a_listing_lacks_is_read() {
+        let store = FaultStore::new(Arc::new(InMemory::new()), |call| {
+            (call.operation == Operation::List).then_some(Fault::Gap)
+        });
+        let folder = Location::in_store(Arc::new(store), "d").unwrap();
+        let documents = Documents::at(folder.assume_atomic_creates());
+        for value in 0..5 {
+            documents.append(&value).unwrap();
+        }
+        let all: Vec<(u64, u32)> = documents.read_all().unwrap();
+        assert_eq!(all, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]);
     }
 
     #[test]

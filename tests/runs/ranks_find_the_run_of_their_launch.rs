@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, RunBuilder, Status};
+use emberlens::storage::Location;
+use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::Columns;
 use emberlens::{Error, ErrorKind};
+use emberlens_testkit::{Fault, FaultStore, Operation};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -60,6 +64,41 @@ fn waiting_ends_with_an_error_that_says_what_is_missing() {
     assert_eq!(told.kind(), ErrorKind::AlreadyExists);
     assert!(told.to_string().contains("process"), "{told}");
     assert_eq!(error(rank(&project, 2).start()).kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_damaged_run_of_the_same_name_hides_nothing() {
+    let project = project();
+    let old = rank(&project, 0).start().unwrap();
+    old.complete().unwrap();
+    let folder = project.open_run(old.id()).unwrap().location().clone();
+    let document = folder.join("run/00000000000000000001.json");
+    document.replace("{").unwrap();
+    let told = error(rank(&project, 1).start());
+    assert_eq!(told.kind(), ErrorKind::Corrupt, "{told}");
+    let _first = project.run("ddp-2").rank(0, 3).start().unwrap();
+    let _first = rank(&project, 0).start().unwrap();
+    let told = error(project.run("ddp").rank(1, 3).rank_wait(SOON).start());
+    assert!(told.to_string().contains("world of 2"), "{told}");
+    let _second = rank(&project, 1).start().unwrap();
+}
+
+#[test]
+fn a_store_that_fails_for_a_moment_does_not_end_the_waiting() {
+    let inner = Arc::new(InMemory::new());
+    let open = |store| {
+        let root = Location::in_store(store, "").unwrap();
+        Project::at(root.assume_atomic_creates(), "p").unwrap()
+    };
+    let _first = rank(&open(inner.clone()), 0).start().unwrap();
+    let mut listings = 0;
+    let store = FaultStore::new(inner, move |call| {
+        let is_listing = call.operation == Operation::List && call.path.ends_with("runs");
+        listings += i32::from(is_listing);
+        (is_listing && listings <= 3).then_some(Fault::Before)
+    });
+    let second = rank(&open(Arc::new(store)), 1).rank_wait(Duration::from_secs(60));
+    assert_eq!(second.start().unwrap().rank().unwrap().index, 1);
 }
 
 #[test]
