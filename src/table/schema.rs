@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding};
+use crate::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding};
 use crate::{Error, Result};
 
 /// The field metadata key under which a column's [`Role`] is kept, as JSON.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array};
 
-use super::BBox;
 use crate::Result;
+use crate::geometry::{BBox, BoxFormat, CoordinateUnit};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{BoxFormat, CoordinateUnit, Role};
+use crate::table::Role;
 
 /// Axis-aligned boxes, compared by their IoU.
 ///

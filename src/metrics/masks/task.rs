@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, StringArray};
 
-use super::Rle;
 use crate::Result;
+use crate::geometry::{MaskEncoding, Rle};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{MaskEncoding, Role};
+use crate::table::Role;
 
 /// Masks of instances, compared by the IoU of their pixels.
 ///

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array};
 
-use super::OrientedBox;
 use crate::Result;
+use crate::geometry::{AngleDirection, AngleUnit, OrientedBox};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{AngleDirection, AngleUnit, Role};
+use crate::table::Role;
 
 /// Rotated boxes, compared by the IoU of the turned boxes.
 ///
@@ -61,13 +61,9 @@ impl InstanceTask for OrientedBoxes {
             .enumerate()
             .map(|(index, bbox)| ("prediction", index, bbox));
         for (kind, index, bbox) in truths.chain(predicted) {
-            let values = [
-                ("cx", bbox.cx),
-                ("cy", bbox.cy),
-                ("angle", bbox.angle),
-                ("width", bbox.width),
-                ("height", bbox.height),
-            ];
+            let names = ["cx", "cy", "width", "height", "angle"];
+            let given = bbox.values(AngleUnit::Radians, AngleDirection::Clockwise);
+            let values = names.into_iter().zip(given);
             let size = |name| matches!(name, "width" | "height");
             let wrong = values
                 .into_iter()
