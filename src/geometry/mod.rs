@@ -16,3 +16,5 @@ pub use bbox::BBox;
 pub use conventions::{AngleDirection, AngleUnit, BoxFormat, CoordinateUnit, MaskEncoding};
 pub use oriented::OrientedBox;
 pub use rle::Rle;
+
+pub(crate) use polygon::check_polygon;

@@ -37,7 +37,7 @@ impl Rle {
     /// `rleFrPoly` of COCO's `maskApi.c`: edges on a grid five times finer, run lengths between the
     /// places at which they cross the columns' middles. Equal to it run for run.
     pub fn from_polygon(height: u32, width: u32, points: &[f64]) -> Result<Self> {
-        check(points)?;
+        check_polygon(points)?;
         let outline = Outline::new(height, width, points);
         let columns = outline.edges().map(|edge| outline.columns(&edge));
         let crossings: u64 = columns.map(|(from, to)| (to - from).max(0) as u64).sum();
@@ -90,7 +90,8 @@ impl Rle {
     }
 }
 
-fn check(points: &[f64]) -> Result<()> {
+/// Refuses what [`Rle::from_polygon`] refuses of the points alone.
+pub(crate) fn check_polygon(points: &[f64]) -> Result<()> {
     let wrong = |value: String, reason: &str, hint: &str| {
         Err(Error::invalid("polygon", value, reason, hint))
     };

@@ -103,6 +103,26 @@ impl Role {
         }
     }
 
+    /// The class names by index or label that the role holds, which may be none; `None` for a role that
+    /// is not about classes.
+    ///
+    /// ```
+    /// use emberlens::table::Role;
+    /// assert_eq!(Role::category(["cat", "dog"]).class_names().unwrap()[1], "dog");
+    /// assert!(Role::Weight.class_names().is_none());
+    /// ```
+    pub fn class_names(&self) -> Option<&[String]> {
+        match self {
+            Self::Category { names }
+            | Self::Boxes { names, .. }
+            | Self::OrientedBoxes { names, .. }
+            | Self::Masks { names, .. }
+            | Self::ClassMask { names, .. }
+            | Self::Keypoints { names, .. } => Some(names),
+            _ => None,
+        }
+    }
+
     /// Whether the role says how numbers of the column are to be read: coordinates, angles, masks.
     /// Rows under two such roles cannot stand in one column.
     pub(crate) fn is_geometry(&self) -> bool {

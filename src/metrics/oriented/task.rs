@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array};
 
 use crate::Result;
-use crate::geometry::{AngleDirection, AngleUnit, OrientedBox};
+use crate::geometry::{AngleDirection, AngleUnit, CoordinateUnit, OrientedBox};
+use crate::metrics::instances::{refuse_unit, truths};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::Role;
+use crate::table::{InstanceColumns, Role, Table};
 
 /// Rotated boxes, compared by the IoU of the turned boxes.
 ///
@@ -44,6 +45,28 @@ impl OrientedBoxes {
         self.angle = unit;
         self.direction = direction;
         self
+    }
+}
+
+impl OrientedBoxes {
+    /// The true boxes of every row of a table, for example of one that
+    /// an import made.
+    ///
+    /// # Shapes and units
+    /// `column` is a list of structs with the role [`Role::OrientedBoxes`], in pixels; its angles are
+    /// converted. Position k is example k.
+    ///
+    /// # Errors
+    /// As [`AxisAlignedBoxes::truths`](crate::metrics::AxisAlignedBoxes::truths).
+    pub fn truths(
+        &self,
+        table: &Table,
+        column: &str,
+    ) -> Result<Vec<Vec<TrueInstance<OrientedBox>>>> {
+        let place = table.url();
+        let columns = InstanceColumns::named(table.schema(), column, "oriented_boxes", &place)?;
+        refuse_unit(&columns, CoordinateUnit::Pixels, table)?;
+        truths(table, &columns, |instance| instance.oriented)
     }
 }
 
