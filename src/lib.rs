@@ -54,6 +54,7 @@
 //! # Where things are
 //! - [`table`]: input tables, their revisions, roles of columns, imports and exports.
 //! - [`filter`]: SQL conditions that select rows.
+//! - [`geometry`]: boxes, rotated boxes, masks, polygons and the conventions of their coordinates.
 //! - [`run`]: projects and runs; parameters, status, scalars, metrics, rankings.
 //! - [`metrics`]: what is computed of a batch: collectors, the built-ins, aggregates.
 //! - [`collect`]: the one inference pass over a dataset.
@@ -72,6 +73,7 @@ pub mod callback;
 pub mod collect;
 pub mod embedding;
 pub mod filter;
+pub mod geometry;
 pub mod metrics;
 pub mod reduce;
 pub mod run;

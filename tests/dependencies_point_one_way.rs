@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 7] = [
     &["error"],
     &["cancel", "progress"],
-    &["storage", "reduce", "filter", "sampling"],
+    &["storage", "reduce", "filter", "sampling", "geometry"],
     &["table"],
     &["run", "metrics"],
     &["collect", "embedding"],

@@ -29,13 +29,14 @@ mod scores;
 mod segmentation;
 mod sequence;
 
+pub use crate::geometry::{BBox, OrientedBox, Rle};
 pub use aggregate::{Aggregates, ColumnAggregate, is_computable};
 pub use classification::{
     ClassScores, Classification, ClassificationOptions, FromBatch, FromOutput, Labelled,
     classification_columns,
 };
 pub use collector::{MetricsCollector, PassCollector};
-pub use detection::{AxisAlignedBoxes, BBox, Detection};
+pub use detection::{AxisAlignedBoxes, Detection};
 pub use embeddings::Embeddings;
 pub use image_statistics::{ImageStatistics, image_statistics_columns};
 pub use instances::{
@@ -43,9 +44,9 @@ pub use instances::{
     InstanceOptions, InstanceSource, InstanceTask, InstancesOf, PredictedInstance, TrueInstance,
     evaluate, instance_columns,
 };
-pub use masks::{InstanceMasks, InstanceSegmentation, Rle};
+pub use masks::{InstanceMasks, InstanceSegmentation};
 pub use multilabel::{MultiLabelOptions, multilabel_columns};
-pub use oriented::{OrientedBox, OrientedBoxes, OrientedDetection};
+pub use oriented::{OrientedBoxes, OrientedDetection};
 pub use poses::{Keypoint, Pose, PoseEstimation, Poses, TrueKeypoint, TruePose};
 pub use prediction::{HiddenLayers, Prediction};
 pub use regression::regression_columns;

@@ -212,12 +212,12 @@ impl Table {
         schema::role(self.schema().field_with_name(column).ok()?)
     }
 
-    /// The class names of a category column by index; `None` when they are unknown.
+    /// The class names of a column by index: of a category, or of boxes, masks and keypoints by label;
+    /// `None` when they are unknown.
     pub fn category_names(&self, column: &str) -> Option<Vec<String>> {
-        match self.role(column)? {
-            Role::Category { names } if !names.is_empty() => Some(names.to_vec()),
-            _ => None,
-        }
+        let role = self.role(column)?;
+        let names = role.class_names().filter(|names| !names.is_empty());
+        names.map(<[String]>::to_vec)
     }
 
     /// Hands on one column, batch by batch, with the row at which each starts.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding};
+use crate::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding};
 use crate::{Error, Result};
 
 /// The field metadata key under which a column's [`Role`] is kept, as JSON.
@@ -100,6 +100,26 @@ impl Role {
     pub fn category(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::Category {
             names: names.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The class names by index or label that the role holds, which may be none; `None` for a role that
+    /// is not about classes.
+    ///
+    /// ```
+    /// use emberlens::table::Role;
+    /// assert_eq!(Role::category(["cat", "dog"]).class_names().unwrap()[1], "dog");
+    /// assert!(Role::Weight.class_names().is_none());
+    /// ```
+    pub fn class_names(&self) -> Option<&[String]> {
+        match self {
+            Self::Category { names }
+            | Self::Boxes { names, .. }
+            | Self::OrientedBoxes { names, .. }
+            | Self::Masks { names, .. }
+            | Self::ClassMask { names, .. }
+            | Self::Keypoints { names, .. } => Some(names),
+            _ => None,
         }
     }
 

@@ -10,4 +10,5 @@ mod keypoints_agree_with_pycocotools;
 mod masks_agree_with_pycocotools;
 mod oriented_boxes_agree_with_shapely;
 mod other_tasks_agree_with_scikit_learn;
+mod polygons_are_drawn_as_pycocotools_draws_them;
 mod segmentation_agrees_with_scikit_learn;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array};
 
-use super::BBox;
 use crate::Result;
+use crate::geometry::{BBox, BoxFormat, CoordinateUnit};
+use crate::metrics::instances::{refuse_unit, truths};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{BoxFormat, CoordinateUnit, Role};
+use crate::table::{InstanceColumns, RawBox, Role, Table};
 
 /// Axis-aligned boxes, compared by their IoU.
 ///
@@ -30,6 +31,44 @@ impl AxisAlignedBoxes {
     /// Boxes in this unit, true and predicted ones.
     pub const fn new(unit: CoordinateUnit) -> Self {
         Self { unit }
+    }
+}
+
+impl AxisAlignedBoxes {
+    /// The true boxes of every row of a table, for example of one that
+    /// [`import::coco`](crate::table::import::coco) made.
+    ///
+    /// # Shapes and units
+    /// `column` is a list of structs with the role [`Role::Boxes`]; its format is converted, its unit must
+    /// be that of the task. Position k is example k. `crowd` and `area` are taken where the structs have them.
+    ///
+    /// # Errors
+    /// `Invalid` for a column without that role, boxes in another unit, and an instance that lacks a
+    /// coordinate or its label.
+    ///
+    /// ```
+    /// use emberlens::metrics::{AxisAlignedBoxes, ImageInstances, InstanceOptions, evaluate};
+    /// use emberlens::table::{CoordinateUnit, import::{CocoOptions, coco}};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let file = dir.path().join("annotations.json");
+    /// # std::fs::write(&file, r#"{"images": [{"id": 9, "file_name": "a", "width": 64, "height": 48}],
+    /// #   "categories": [{"id": 3, "name": "car"}],
+    /// #   "annotations": [{"id": 1, "image_id": 9, "category_id": 3, "bbox": [1, 2, 3, 4]}]}"#)?;
+    /// # let folder = emberlens::storage::Location::open("memory://")?;
+    /// let table = coco(&folder, "cars", &file, &CocoOptions::new())?.table;
+    /// let task = AxisAlignedBoxes::new(CoordinateUnit::Pixels);
+    /// let truths = task.truths(&table, "boxes")?;
+    /// let images: Vec<_> = truths.into_iter().map(|truth| ImageInstances::new(truth, vec![])).collect();
+    /// let evaluation = evaluate(&task, &images, &InstanceOptions::new(1))?;
+    /// assert_eq!(evaluation.classes[0].instances, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn truths(&self, table: &Table, column: &str) -> Result<Vec<Vec<TrueInstance<BBox>>>> {
+        let columns = InstanceColumns::named(table.schema(), column, "boxes", &table.url())?;
+        refuse_unit(&columns, self.unit, table)?;
+        truths(table, &columns, |instance| {
+            instance.bbox.map(RawBox::to_bbox)
+        })
     }
 }
 

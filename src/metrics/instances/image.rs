@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int32Array, ListArray, StructArray};
-use arrow_buffer::OffsetBuffer;
-use arrow_schema::{DataType, Field, Fields};
+use arrow_array::{ArrayRef, Float32Array, Int32Array};
 
 use super::instance::{by_confidence, check};
 use super::matching::{Similarities, Target, greedy, ignored_last};
 use super::{ImageInstances, InstanceOptions, InstanceTask};
-use crate::table::{Column, Columns};
-use crate::{Error, Result};
+use crate::Result;
+use crate::table::{Column, Columns, list_of_structs};
 
 /// Per-image columns of boxes, masks or keypoints.
 ///
@@ -192,7 +190,7 @@ impl<'a, T: InstanceTask> ImageColumns<'a, T> {
         fields.push(("confidence", Arc::new(Float32Array::from(self.confidences))));
         let similarity = Arc::new(Float32Array::from(self.best));
         fields.push((task.similarity_name(), similarity));
-        let lists = list_of_structs(fields, self.lengths)?;
+        let lists = list_of_structs(fields, self.lengths, None)?;
         let role = task.role(self.options.class_names.clone());
         let mut columns = Columns::new().with(
             self.options.column_name(task.column()),
@@ -206,38 +204,4 @@ impl<'a, T: InstanceTask> ImageColumns<'a, T> {
         }
         Ok(columns)
     }
-}
-
-/// Structs of these fields, so many for each row.
-pub(in crate::metrics) fn list_of_structs(
-    fields: Vec<(&'static str, ArrayRef)>,
-    lengths: Vec<usize>,
-) -> Result<ArrayRef> {
-    let wrong = |error: arrow_schema::ArrowError| {
-        Error::invalid(
-            "fields",
-            "of a nested column",
-            error.to_string(),
-            "give every field one value for each instance",
-        )
-    };
-    let all: usize = lengths.iter().sum();
-    if i32::try_from(all).is_err() {
-        return Err(Error::invalid(
-            "predictions",
-            format!("{all} values"),
-            "one batch holds fewer than 2^31 of them",
-            "pass fewer images at a time, or lower max_per_image",
-        ));
-    }
-    let (names, arrays): (Vec<_>, Vec<ArrayRef>) = fields.into_iter().unzip();
-    let typed = names.iter().zip(&arrays);
-    let typed: Fields = typed
-        .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
-        .collect();
-    let structs = StructArray::try_new(typed.clone(), arrays, None).map_err(wrong)?;
-    let element = Arc::new(Field::new("element", DataType::Struct(typed), true));
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    let lists = ListArray::try_new(element, offsets, Arc::new(structs), None).map_err(wrong)?;
-    Ok(Arc::new(lists))
 }

@@ -12,6 +12,7 @@ mod instance;
 mod matching;
 mod options;
 mod task;
+mod truths;
 
 pub use collector::{InstanceCollector, InstanceSource, InstancesOf};
 pub use evaluation::{ClassEvaluation, Evaluation};
@@ -21,4 +22,4 @@ pub use instance::{ImageInstances, PredictedInstance, TrueInstance};
 pub use options::InstanceOptions;
 pub use task::{Defect, InstanceTask};
 
-pub(in crate::metrics) use image::list_of_structs;
+pub(in crate::metrics) use truths::{refuse_unit, truths};

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, StringArray};
 
-use super::Rle;
 use crate::Result;
+use crate::geometry::{MaskEncoding, Rle};
+use crate::metrics::instances::truths;
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{MaskEncoding, Role};
+use crate::table::{InstanceColumns, Role, Shape, Table};
 
 /// Masks of instances, compared by the IoU of their pixels.
 ///
@@ -22,6 +23,25 @@ use crate::table::{MaskEncoding, Role};
 /// Masks of one image that differ in size are refused by whatever takes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InstanceMasks;
+
+impl InstanceMasks {
+    /// The true masks of every row of a table, for example of one that
+    /// [`import::coco`](crate::table::import::coco) made. Instances without a mask are left out.
+    ///
+    /// # Shapes and units
+    /// `column` is a list of structs with the role [`Role::Masks`]. Position k is example k.
+    ///
+    /// # Errors
+    /// `Invalid` for a column without that role, an instance without its label, and run lengths that are
+    /// none.
+    pub fn truths(&self, table: &Table, column: &str) -> Result<Vec<Vec<TrueInstance<Rle>>>> {
+        let columns = InstanceColumns::named(table.schema(), column, "masks", &table.url())?;
+        truths(table, &columns, |instance| match &instance.shape {
+            Some(Shape::Runs(runs) | Shape::Drawn(runs, _)) => Some(runs.clone()),
+            _ => None,
+        })
+    }
+}
 
 impl InstanceTask for InstanceMasks {
     type Truth = Rle;

@@ -1,8 +1,5 @@
 //! Detection of rotated boxes.
 
-mod bbox;
-mod clip;
 mod task;
 
-pub use bbox::OrientedBox;
 pub use task::{OrientedBoxes, OrientedDetection};

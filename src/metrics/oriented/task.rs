@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array};
 
-use super::OrientedBox;
 use crate::Result;
+use crate::geometry::{AngleDirection, AngleUnit, CoordinateUnit, OrientedBox};
+use crate::metrics::instances::{refuse_unit, truths};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::{AngleDirection, AngleUnit, Role};
+use crate::table::{InstanceColumns, Role, Table};
 
 /// Rotated boxes, compared by the IoU of the turned boxes.
 ///
@@ -47,6 +48,28 @@ impl OrientedBoxes {
     }
 }
 
+impl OrientedBoxes {
+    /// The true boxes of every row of a table, for example of one that
+    /// an import made.
+    ///
+    /// # Shapes and units
+    /// `column` is a list of structs with the role [`Role::OrientedBoxes`], in pixels; its angles are
+    /// converted. Position k is example k.
+    ///
+    /// # Errors
+    /// As [`AxisAlignedBoxes::truths`](crate::metrics::AxisAlignedBoxes::truths).
+    pub fn truths(
+        &self,
+        table: &Table,
+        column: &str,
+    ) -> Result<Vec<Vec<TrueInstance<OrientedBox>>>> {
+        let place = table.url();
+        let columns = InstanceColumns::named(table.schema(), column, "oriented_boxes", &place)?;
+        refuse_unit(&columns, CoordinateUnit::Pixels, table)?;
+        truths(table, &columns, |instance| instance.oriented)
+    }
+}
+
 impl InstanceTask for OrientedBoxes {
     type Truth = OrientedBox;
     type Predicted = OrientedBox;
@@ -61,13 +84,9 @@ impl InstanceTask for OrientedBoxes {
             .enumerate()
             .map(|(index, bbox)| ("prediction", index, bbox));
         for (kind, index, bbox) in truths.chain(predicted) {
-            let values = [
-                ("cx", bbox.cx),
-                ("cy", bbox.cy),
-                ("angle", bbox.angle),
-                ("width", bbox.width),
-                ("height", bbox.height),
-            ];
+            let names = ["cx", "cy", "width", "height", "angle"];
+            let given = bbox.values(AngleUnit::Radians, AngleDirection::Clockwise);
+            let values = names.into_iter().zip(given);
             let size = |name| matches!(name, "width" | "height");
             let wrong = values
                 .into_iter()

@@ -1,6 +1,6 @@
 //! The keypoints of one instance, true and predicted.
 
-use crate::metrics::BBox;
+use crate::geometry::BBox;
 
 /// A predicted keypoint.
 ///

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array};
 
 use super::oks::oks;
-use super::{Keypoint, Pose, TruePose};
-use crate::metrics::instances::list_of_structs;
+use super::{Keypoint, Pose, TrueKeypoint, TruePose};
+use crate::geometry::CoordinateUnit;
+use crate::metrics::instances::{refuse_unit, truths};
 use crate::metrics::{
     Defect, FromOutput, ImageInstances, InstanceCollector, InstanceOptions, InstanceTask,
     TrueInstance,
 };
-use crate::table::Role;
+use crate::table::{InstanceColumns, Role, Table, list_of_structs};
 use crate::{Error, Result};
 
 /// Deviations of COCO's 17 keypoints of a person, from nose to ankles.
@@ -92,6 +93,43 @@ fn check_finite(what: &str, keypoint: usize, values: [(&str, f64); 2]) -> Result
             "coordinates are finite",
             "leave such poses out",
         )),
+    }
+}
+
+impl Poses {
+    /// The true poses of every row of a table, for example of one that
+    /// [`import::coco`](crate::table::import::coco) made. Instances without keypoints are left out.
+    ///
+    /// # Shapes and units
+    /// `keypoints` is a list of structs with the role [`Role::Keypoints`], `boxes` one with
+    /// [`Role::Boxes`], both in pixels: the box is a pose's scale where no area is known. Position k is
+    /// example k.
+    ///
+    /// # Errors
+    /// `Invalid` for columns without these roles or in fractions of the image, and an instance that lacks
+    /// its label or a coordinate.
+    pub fn truths(
+        &self,
+        table: &Table,
+        keypoints: &str,
+        boxes: &str,
+    ) -> Result<Vec<Vec<TrueInstance<TruePose>>>> {
+        let (schema, place) = (table.schema(), table.url());
+        let columns = InstanceColumns::named(schema, keypoints, "keypoints", &place)?
+            .with(InstanceColumns::named(schema, boxes, "boxes", &place)?);
+        refuse_unit(&columns, CoordinateUnit::Pixels, table)?;
+        truths(table, &columns, |instance| {
+            let points = instance.keypoints.as_ref()?;
+            let keypoints = points.iter().map(|&[x, y, visibility]| TrueKeypoint {
+                x,
+                y,
+                labelled: visibility > 0.0,
+            });
+            Some(TruePose {
+                keypoints: keypoints.collect(),
+                bbox: instance.bbox?.to_bbox(),
+            })
+        })
     }
 }
 
@@ -178,7 +216,7 @@ impl InstanceTask for Poses {
             ("confidence", values(|keypoint| keypoint.confidence)),
         ];
         let lengths = predicted.iter().map(|pose| pose.keypoints.len()).collect();
-        Ok(vec![("keypoints", list_of_structs(fields, lengths)?)])
+        Ok(vec![("keypoints", list_of_structs(fields, lengths, None)?)])
     }
 }
 

@@ -1,9 +1,11 @@
-//! Writing rows to one file that other tools read: Parquet, CSV or JSON lines; other files by
-//! [`whole_file`].
+//! Writing rows to one file that other tools read: Parquet, CSV or JSON lines; tables of images and
+//! their instances as COCO and YOLO data sets; other files by [`whole_file`].
 //!
 //! The file appears whole or not at all: rows go to a temporary file beside it, which is synced and
 //! renamed at the end.
 
+mod coco;
+mod images;
 mod json;
 mod target;
 
@@ -17,6 +19,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+pub use coco::coco;
+pub use images::Exported;
 pub use json::float_as_json;
 use target::Target;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::image_file::{self, FileKind};
 use super::{at_path, malformed, unreadable};
@@ -83,17 +83,22 @@ pub fn image_folder(
 
 /// The columns of an image table.
 fn image_schema(classes: &[String], storage: ImageStorage) -> Result<Schema> {
-    let image_type = match storage {
-        ImageStorage::Url => DataType::Utf8,
-        ImageStorage::Bytes => DataType::Binary,
-    };
     Ok(Schema::new(vec![
-        schema::field("image", image_type, Some(&Role::Image { storage }))?,
+        image_field(storage)?,
         schema::field("label", DataType::Int32, Some(&Role::category(classes)))?,
         schema::field("path", DataType::Utf8, None)?,
         schema::field("width", DataType::Int32, None)?,
         schema::field("height", DataType::Int32, None)?,
     ]))
+}
+
+/// The column that holds the images.
+pub(super) fn image_field(storage: ImageStorage) -> Result<Field> {
+    let image_type = match storage {
+        ImageStorage::Url => DataType::Utf8,
+        ImageStorage::Bytes => DataType::Binary,
+    };
+    schema::field("image", image_type, Some(&Role::Image { storage }))
 }
 
 /// One image to read.
@@ -284,7 +289,7 @@ impl Iterator for ImageBatches<'_> {
     }
 }
 
-fn file_url(path: &Path) -> Result<String> {
+pub(super) fn file_url(path: &Path) -> Result<String> {
     url::Url::from_file_path(path)
         .map(String::from)
         .map_err(|()| {

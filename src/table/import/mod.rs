@@ -1,13 +1,16 @@
-//! Tables from what people have: CSV, Parquet, and folders of images.
+//! Tables from what people have: CSV, Parquet, folders of images, COCO and YOLO data sets.
 //!
 //! An import reads its source in chunks of at most 8,192 rows or 32 MiB and publishes the table in
 //! one commit at the end: until then, and after an error, there is no table.
 
+mod coco;
 mod csv;
 mod folder;
 mod image_file;
+mod json;
 mod parquet;
 mod plan;
+mod skipped;
 
 use std::path::Path;
 
@@ -20,9 +23,11 @@ use crate::table::Role;
 use crate::{Error, Result};
 use plan::Plan;
 
+pub use coco::{CocoOptions, coco};
 pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
+pub use skipped::{Imported, SkipReason, Skipped, SkippedKind};
 
 /// Batches of a source, in order.
 type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;

@@ -1,6 +1,6 @@
 //! An axis-aligned box, its conversions and the IoU of two.
 
-use crate::table::BoxFormat;
+use super::BoxFormat;
 
 /// An axis-aligned box; y points down. Its unit is that of whoever made it.
 ///
@@ -8,8 +8,7 @@ use crate::table::BoxFormat;
 /// last bit. A box may reach beyond its image and may have no area; such a box is alike to nothing.
 ///
 /// ```
-/// use emberlens::metrics::BBox;
-/// use emberlens::table::BoxFormat;
+/// use emberlens::geometry::{BBox, BoxFormat};
 /// let bbox = BBox::new([50.0, 40.0, 20.0, 10.0], BoxFormat::Cxcywh);
 /// assert_eq!(bbox.values(BoxFormat::Xyxy), [40.0, 35.0, 60.0, 45.0]);
 /// assert_eq!(bbox.to_normalised(200.0, 100.0).values(BoxFormat::Xywh), [0.2, 0.35, 0.1, 0.1]);
@@ -114,7 +113,7 @@ impl BBox {
     }
 
     /// The first of the four numbers that cannot be, with its name and the reason.
-    pub(in crate::metrics) fn defect(&self) -> Option<(&'static str, f64, &'static str)> {
+    pub(crate) fn defect(&self) -> Option<(&'static str, f64, &'static str)> {
         let position = [("x", self.x), ("y", self.y)];
         let size = [("width", self.width), ("height", self.height)];
         let not_finite = position

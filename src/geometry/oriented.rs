@@ -1,14 +1,13 @@
 //! A rotated box, its conversions and the IoU of two.
 
 use super::clip::{Point, area, shared_area};
-use crate::table::{AngleDirection, AngleUnit};
+use super::{AngleDirection, AngleUnit};
 
 /// A rotated box: centre, width and height before turning, and the angle about the centre; y points
 /// down.
 ///
 /// ```
-/// use emberlens::metrics::OrientedBox;
-/// use emberlens::table::{AngleDirection, AngleUnit};
+/// use emberlens::geometry::{AngleDirection, AngleUnit, OrientedBox};
 /// let degrees = |angle: f64| {
 ///     OrientedBox::new([0.0, 0.0, 4.0, 2.0, angle], AngleUnit::Degrees, AngleDirection::Clockwise)
 /// };
@@ -18,12 +17,12 @@ use crate::table::{AngleDirection, AngleUnit};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OrientedBox {
-    pub(super) cx: f64,
-    pub(super) cy: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
+    cx: f64,
+    cy: f64,
+    width: f64,
+    height: f64,
     /// Clockwise as seen in the image, radians: with y down, the mathematical sense.
-    pub(super) angle: f64,
+    angle: f64,
 }
 
 impl OrientedBox {
@@ -129,7 +128,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{AngleDirection::*, AngleUnit::*};
+    use crate::geometry::{AngleDirection::*, AngleUnit::*};
 
     #[test]
     fn a_clockwise_eighth_turn_moves_the_top_left_corner_to_the_top() {

@@ -2,8 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::metrics::BBox;
-use crate::table::BoxFormat;
+use super::{BBox, BoxFormat};
 use crate::{Error, Result};
 
 /// Pixels that a decoded mask may have; more are refused before they are allocated.
@@ -12,7 +11,7 @@ const MOST_DECODED: u64 = 1 << 28;
 /// A mask of one instance: lengths of runs, column by column, beginning with pixels outside.
 ///
 /// ```
-/// use emberlens::metrics::Rle;
+/// use emberlens::geometry::Rle;
 /// let mask = Rle::from_mask(ndarray::arr2(&[[false, true], [true, true]]).view())?;
 /// assert_eq!(mask.counts(), [1, 3]);
 /// assert_eq!((mask.area(), mask.to_text().as_str()), (3, "13"));
@@ -185,12 +184,12 @@ impl Rle {
         Ok(self.share_in_of_same_size(other))
     }
 
-    pub(super) fn iou_of_same_size(&self, other: &Self) -> f64 {
+    pub(crate) fn iou_of_same_size(&self, other: &Self) -> f64 {
         let both = self.intersection(other);
         ratio(both, self.area() + other.area() - both)
     }
 
-    pub(super) fn share_in_of_same_size(&self, other: &Self) -> f64 {
+    pub(crate) fn share_in_of_same_size(&self, other: &Self) -> f64 {
         ratio(self.intersection(other), self.area())
     }
 
@@ -211,7 +210,7 @@ impl Rle {
     }
 
     /// Start and end of every run inside that is not empty.
-    fn inside(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(super) fn inside(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let mut at = 0;
         let pairs = self.counts.chunks(2).map(move |pair| {
             let start = at + u64::from(pair[0]);
@@ -221,7 +220,7 @@ impl Rle {
         pairs.filter(|(start, end)| start < end)
     }
 
-    fn same_size(&self, other: &Self) -> Result<()> {
+    pub(super) fn same_size(&self, other: &Self) -> Result<()> {
         if self.size() == other.size() {
             return Ok(());
         }

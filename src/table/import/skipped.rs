@@ -1,0 +1,193 @@
+//! What a lenient import or export leaves out, counted by reason.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::table::Table;
+use crate::{Error, Result};
+
+/// Examples that are kept of each reason.
+const EXAMPLES: usize = 3;
+
+/// A table that was imported, and what was left out of it.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The table, at its first revision.
+    pub table: Table,
+    /// What a lenient import skipped; empty for a strict one, which would have failed.
+    pub skipped: Skipped,
+}
+
+/// Why an annotation, a line or an image was skipped.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// A field is missing, or of another type.
+    Field,
+    /// An id that was there before.
+    DuplicateId,
+    /// An image without a size above 0, or of another size than its file.
+    ImageSize,
+    /// An image file that is missing, too large, no readable image, or of a format that is not read.
+    ImageFile,
+    /// An annotation of an image that is not listed.
+    UnknownImage,
+    /// An annotation of an image that was skipped itself.
+    SkippedImage,
+    /// A category or class that is not listed.
+    UnknownCategory,
+    /// A box with other than four finite numbers, or a width or height that is not above 0.
+    Box,
+    /// Corners that are those of no rectangle.
+    Rectangle,
+    /// A polygon of fewer than three points or an odd number of values, or not finite.
+    Polygon,
+    /// Run lengths that are none, do not add up, or have another size than the image.
+    RunLengths,
+    /// Keypoints that are not three numbers for each of the category's, or a visibility that is none.
+    Keypoints,
+    /// A line with another number of fields, or one that is no number.
+    Line,
+    /// A coordinate outside 0..=1 where fractions of the image are needed.
+    Range,
+    /// A file of labels without its image.
+    LabelFile,
+    /// What the format of an export has no way to say: crowds, masks of several parts.
+    Inexpressible,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Field => "a field is missing or of another type",
+            Self::DuplicateId => "an id twice",
+            Self::ImageSize => "an image without a proper size",
+            Self::ImageFile => "an image file that cannot be read",
+            Self::UnknownImage => "an image that is not listed",
+            Self::SkippedImage => "an image that was skipped",
+            Self::UnknownCategory => "a category that is not listed",
+            Self::Box => "no proper box",
+            Self::Rectangle => "corners of no rectangle",
+            Self::Polygon => "no proper polygon",
+            Self::RunLengths => "no proper run lengths",
+            Self::Keypoints => "no proper keypoints",
+            Self::Line => "no proper line",
+            Self::Range => "a coordinate outside 0 to 1",
+            Self::LabelFile => "labels without an image",
+            Self::Inexpressible => "the format has no way to say it",
+        })
+    }
+}
+
+/// What was skipped for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SkippedKind {
+    /// How many.
+    pub count: u64,
+    /// The first few, as the errors of a strict import.
+    pub examples: Vec<String>,
+}
+
+/// What was left out, by reason.
+///
+/// ```
+/// use emberlens::table::import::Skipped;
+/// assert_eq!(Skipped::default().count(), 0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    kinds: BTreeMap<SkipReason, SkippedKind>,
+}
+
+impl Skipped {
+    /// All that was left out: annotations, lines and images.
+    pub fn count(&self) -> u64 {
+        self.kinds.values().map(|kind| kind.count).sum()
+    }
+
+    /// The reasons there were, with their counts and first examples.
+    pub fn by_reason(&self) -> impl Iterator<Item = (SkipReason, &SkippedKind)> {
+        self.kinds.iter().map(|(reason, kind)| (*reason, kind))
+    }
+
+    fn add(&mut self, reason: SkipReason, error: &Error) {
+        let kind = self.kinds.entry(reason).or_default();
+        kind.count += 1;
+        if kind.examples.len() < EXAMPLES {
+            kind.examples.push(error.chain());
+        }
+    }
+}
+
+/// Passes defects on as errors, or counts them where the caller asked to skip.
+#[derive(Debug)]
+pub(in crate::table) struct Sieve {
+    is_lenient: bool,
+    skipped: Skipped,
+}
+
+impl Sieve {
+    pub(in crate::table) fn new(is_lenient: bool) -> Self {
+        Self {
+            is_lenient,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// What to do about a defect.
+    ///
+    /// # Errors
+    /// The defect itself, unless the sieve is lenient.
+    pub(in crate::table) fn refuse(&mut self, reason: SkipReason, error: Error) -> Result<()> {
+        if !self.is_lenient {
+            return Err(error);
+        }
+        self.skipped.add(reason, &error);
+        Ok(())
+    }
+
+    /// The value, or `None` where a defect took its place and is skipped.
+    ///
+    /// # Errors
+    /// As [`Sieve::refuse`].
+    pub(in crate::table) fn pass<T>(&mut self, outcome: Result<T, Defect>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(Defect { reason, error }) => self.refuse(reason, error).map(|()| None),
+        }
+    }
+
+    pub(in crate::table) fn finish(self) -> Skipped {
+        self.skipped
+    }
+}
+
+/// An error about one thing that could be skipped, with the reason under which it counts.
+#[derive(Debug)]
+pub(in crate::table) struct Defect {
+    pub(in crate::table) reason: SkipReason,
+    pub(in crate::table) error: Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strict_sieve_passes_the_error_on_and_a_lenient_one_counts() {
+        let mut strict = Sieve::new(false);
+        let error = strict.refuse(SkipReason::Box, Error::user("the first"));
+        assert_eq!(error.unwrap_err().to_string(), "the first");
+        let mut lenient = Sieve::new(true);
+        for number in 0..5 {
+            let error = Error::user(format!("number {number}"));
+            lenient.refuse(SkipReason::Box, error).unwrap();
+        }
+        lenient.refuse(SkipReason::Line, Error::user("x")).unwrap();
+        let skipped = lenient.finish();
+        assert_eq!(skipped.count(), 6);
+        let (reason, kind) = skipped.by_reason().next().unwrap();
+        assert_eq!((reason, kind.count), (SkipReason::Box, 5));
+        assert_eq!(kind.examples, ["number 0", "number 1", "number 2"]);
+    }
+}
