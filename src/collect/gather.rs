@@ -115,6 +115,29 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         Ok(gathered)
     }
 
+    /// The second streams, with the columns that their rows will have, but no rows; without columns
+    /// where a collector has none of a pass without batches.
+    pub(crate) fn second_streams(&self) -> Vec<(String, Option<Columns>)> {
+        let summing = self.collectors.iter().filter_map(|known| {
+            let stream = stream_of(&self.stream, known.summing.as_ref()?.stream());
+            Some((known, stream))
+        });
+        let columns = |known: &Known<'_, B, O>| {
+            let ends = || format!("metrics collector {} without batches", known.label);
+            let empty = guarded(ends, || {
+                known
+                    .collector
+                    .begin_pass()
+                    .map(|empty| empty.finish())
+                    .transpose()
+            });
+            Some(without_rows(&empty.ok()??))
+        };
+        summing
+            .map(|(known, stream)| (stream, columns(known)))
+            .collect()
+    }
+
     /// Ends the pass of every collector that sums it up.
     pub(crate) fn finish(&mut self) -> Result<Vec<Summed>> {
         let mut all = Vec::new();
@@ -159,6 +182,19 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         }
         Ok(Some(gathered))
     }
+}
+
+/// The same columns, with their roles, of no rows.
+fn without_rows(columns: &Columns) -> Columns {
+    columns
+        .iter()
+        .fold(Columns::new(), |empty, (name, column)| {
+            let none = Column::from_array(column.values().slice(0, 0));
+            match column.get_role() {
+                Some(role) => empty.with(name, none.role(role.clone())),
+                None => empty.with(name, none),
+            }
+        })
 }
 
 /// What a collector's error becomes.

@@ -16,7 +16,7 @@ use super::report::PassReport;
 use super::settings::{Plan, Settings};
 use crate::metrics::{Aggregates, MetricsCollector};
 use crate::run::{At, MetricsTableWriter, Run, Status};
-use crate::table::Role;
+use crate::table::{Columns, Role};
 use crate::{Error, Result};
 
 /// The code of the caller that a pass runs.
@@ -48,8 +48,9 @@ where
         selection: &plan.selection,
         split: &settings.split,
     };
+    let seconds = gatherer.second_streams();
     let mut work = || {
-        Pass::open(settings, plan, run)
+        Pass::open(settings, plan, run, &seconds)
             .and_then(|pass| pass.work(&source, parts.predictor, &mut gatherer))
     };
     let before = run.recorded_status();
@@ -74,6 +75,8 @@ struct Pass<'a> {
     plan: &'a Plan,
     run: &'a Run,
     writer: MetricsTableWriter,
+    /// Of the rows that sum the pass up, by stream.
+    seconds: Vec<(String, MetricsTableWriter)>,
     started: Instant,
     rows: u64,
     aggregates: Aggregates,
@@ -81,32 +84,43 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn open(settings: &'a Settings<'a>, plan: &'a Plan, run: &'a Run) -> Result<Self> {
-        let mut writer = MetricsTableWriter::new(run)
-            .stream(&settings.stream)
-            .split(&settings.split);
-        if let Some(epoch) = settings.epoch {
-            writer = writer.epoch(epoch);
-        }
+    fn open(
+        settings: &'a Settings<'a>,
+        plan: &'a Plan,
+        run: &'a Run,
+        seconds: &[(String, Option<Columns>)],
+    ) -> Result<Self> {
+        let mut writer = writer(settings, run, &settings.stream);
         if let Some(table) = &plan.table {
             run.add_input(table)?;
             writer = writer.foreign_table(table);
         }
-        for (name, constant) in &settings.constants {
-            writer = writer.constant(name, constant.column().clone());
-        }
-        // Begins the pass: what cannot be written is found before the model runs.
+        // Begins the passes: what cannot be written is found before the model runs.
         writer.flush()?;
-        Ok(Self {
+        let mut pass = Self {
             settings,
             plan,
             run,
             writer,
+            seconds: Vec::with_capacity(seconds.len()),
             started: Instant::now(),
             rows: 0,
             aggregates: Aggregates::new(),
             embedding_columns: Vec::new(),
-        })
+        };
+        for (stream, columns) in seconds {
+            let mut second = self::writer(settings, run, stream);
+            let begun = match columns {
+                Some(columns) => second.add_batch(columns.clone()),
+                None => second.flush(),
+            };
+            pass.seconds.push((stream.clone(), second));
+            if let Err(error) = begun {
+                pass.abandon(&error);
+                return Err(error);
+            }
+        }
+        Ok(pass)
     }
 
     fn work<D, K, P>(
@@ -245,16 +259,13 @@ impl<'a> Pass<'a> {
         // and count last: they never stand without it.
         let mut aggregates = Vec::new();
         let mut summed_rows = Vec::with_capacity(summed.len());
-        let mut writers = Vec::with_capacity(summed.len());
         for rows in summed {
             summed_rows.push((rows.stream.clone(), rows.columns.rows().unwrap_or(0) as u64));
-            let (writer, scalars) = self.write_summed(rows)?;
-            writers.push(writer);
-            aggregates.extend(scalars);
+            aggregates.extend(self.write_summed(rows)?);
         }
         let written_infos = self.writer.finalize()?;
-        for mut writer in writers {
-            writer.finalize()?;
+        for (_, second) in &mut self.seconds {
+            second.finalize()?;
         }
         let elapsed = self.started.elapsed();
         aggregates.splice(0..0, self.scalars(&self.aggregates, ""));
@@ -285,23 +296,23 @@ impl<'a> Pass<'a> {
     }
 
     /// Writes rows that sum the pass up to their stream, where they do not count yet; their aggregates.
-    fn write_summed(&self, rows: Summed) -> Result<(MetricsTableWriter, Vec<(String, f64)>)> {
+    fn write_summed(&mut self, rows: Summed) -> Result<Vec<(String, f64)>> {
         let mut aggregates = Aggregates::new();
         if self.settings.aggregates && rows.aggregates {
             aggregates.update_columns(&rows.columns);
         }
-        let mut writer = MetricsTableWriter::new(self.run)
-            .stream(&rows.stream)
-            .split(&self.settings.split);
-        if let Some(epoch) = self.settings.epoch {
-            writer = writer.epoch(epoch);
-        }
-        for (name, constant) in &self.settings.constants {
-            writer = writer.constant(name, constant.column().clone());
-        }
-        writer.add_batch(rows.columns)?;
-        writer.flush()?;
-        Ok((writer, self.scalars(&aggregates, &rows.stream)))
+        let mut seconds = self.seconds.iter_mut();
+        let Some((_, second)) = seconds.find(|(stream, _)| *stream == rows.stream) else {
+            return Err(Error::invalid(
+                "stream",
+                format!("`{}`", rows.stream),
+                "its collector named another one when the pass began",
+                "name one stream for the whole pass",
+            ));
+        };
+        second.add_batch(rows.columns)?;
+        second.flush()?;
+        Ok(self.scalars(&aggregates, &rows.stream))
     }
 
     /// Aggregates as scalars, named `<split>_<stream>_<column>_<what>`; no stream for the pass's own.
@@ -320,9 +331,12 @@ impl<'a> Pass<'a> {
 
     /// Keeps what was written and records why there is no more; the cause is already an error.
     fn abandon(&mut self, error: &Error) {
-        if let Err(second) = self.writer.abandon(&error.chain()) {
-            let pass_id = self.writer.pass_id();
-            tracing::warn!(pass_id, error = %second.chain(), "abandoning a pass failed");
+        let seconds = self.seconds.iter_mut().map(|(_, second)| second);
+        for writer in std::iter::once(&mut self.writer).chain(seconds) {
+            if let Err(second) = writer.abandon(&error.chain()) {
+                let pass_id = writer.pass_id();
+                tracing::warn!(pass_id, error = %second.chain(), "abandoning a pass failed");
+            }
         }
     }
 
@@ -338,7 +352,21 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn embedding_columns(columns: &crate::table::Columns) -> Vec<String> {
+/// A writer to a stream, with the split, the epoch and the constants of the pass.
+fn writer(settings: &Settings<'_>, run: &Run, stream: &str) -> MetricsTableWriter {
+    let mut writer = MetricsTableWriter::new(run)
+        .stream(stream)
+        .split(&settings.split);
+    if let Some(epoch) = settings.epoch {
+        writer = writer.epoch(epoch);
+    }
+    for (name, constant) in &settings.constants {
+        writer = writer.constant(name, constant.column().clone());
+    }
+    writer
+}
+
+fn embedding_columns(columns: &Columns) -> Vec<String> {
     let embeddings = columns
         .iter()
         .filter(|(_, column)| matches!(column.get_role(), Some(Role::Embedding { .. })));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use emberlens::collect::{Loader, PassReport, collect_metrics};
@@ -127,6 +128,31 @@ fn every_pass_begins_anew() {
 }
 
 #[test]
+fn what_the_second_stream_cannot_take_is_told_before_the_model_runs() {
+    let run = run();
+    let asked = Cell::new(0);
+    let pass = |constant: &str| {
+        let predictor = |images: &Vec<Image>| {
+            asked.set(asked.get() + 1);
+            Ok(images.clone())
+        };
+        let images = images();
+        let pass = collect_metrics(&images).predictor(predictor);
+        let pass = pass
+            .collector(Detection::pixels(3))
+            .constant(constant, 1_i64);
+        pass.without_table().split("valid").into_run(&run)
+    };
+    let told = pass("recall").unwrap_err().to_string();
+    assert!(told.contains("recall"), "{told}");
+    assert_eq!(asked.get(), 0);
+    let reader = run.reader().unwrap();
+    assert!(reader.passes("default").is_empty() && reader.passes("per_class").is_empty());
+    pass("fold").unwrap();
+    assert!(asked.get() > 0);
+}
+
+#[test]
 fn no_stream_no_rows() {
     let run = run();
     let report = collect(&run, Detection::pixels(3).per_class(None), 0).unwrap();
@@ -244,7 +270,9 @@ fn a_pass_that_cannot_be_summed_up_is_no_pass() {
         assert_eq!(error.kind(), ErrorKind::UserCode);
         assert!(error.chain().contains(reason), "{}", error.chain());
         let reader = run.reader().unwrap();
-        assert_eq!(reader.incomplete_passes().len(), 1);
-        assert!(reader.metrics("sums").read().is_err());
+        let incomplete = reader.incomplete_passes();
+        let streams: Vec<&str> = incomplete.iter().map(|pass| pass.stream.as_str()).collect();
+        assert_eq!(streams, ["default", "sums"]);
+        assert_eq!(reader.metrics("sums").read().unwrap().num_rows(), 0);
     }
 }
