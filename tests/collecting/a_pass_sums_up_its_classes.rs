@@ -152,6 +152,39 @@ fn what_the_second_stream_cannot_take_is_told_before_the_model_runs() {
     assert!(asked.get() > 0);
 }
 
+/// Images whose predictions are a good box, a reversed one, one of NaN, and one of NaN confidence.
+fn broken_images() -> Vec<Image> {
+    let bbox = |x1: f64| BBox::new([0.0, 0.0, x1, 40.0], BoxFormat::Xyxy);
+    let predicted = [(40.0, 0.9), (-3.0, 0.8), (f64::NAN, 0.7), (40.0, f32::NAN)];
+    let predicted = predicted.map(|(x1, sure)| PredictedInstance::new(bbox(x1), 0, sure));
+    let truth = vec![TrueInstance::new(bbox(40.0), 0)];
+    vec![ImageInstances::new(truth, predicted.to_vec()); 3]
+}
+
+#[test]
+fn broken_predictions_end_the_pass_or_are_left_out_and_counted() {
+    let run = run();
+    let images = broken_images();
+    let pass = |collector: Detection| {
+        let pass = collect_metrics(&images).predictor(|batch: &Vec<Image>| Ok(batch.clone()));
+        let pass = pass.collector(collector).without_table();
+        pass.split("valid").into_run(&run)
+    };
+    let told = pass(Detection::pixels(1)).unwrap_err().chain();
+    assert!(
+        told.contains("of image 0 = NaN") && told.contains("leave_out_broken"),
+        "{told}"
+    );
+    pass(Detection::pixels(1).leave_out_broken(true)).unwrap();
+    let reader = run.reader().unwrap();
+    for (column, expected) in [("broken", 3), ("tp", 1), ("fp", 0)] {
+        let found: Vec<i32> = reader.metrics("default").values(column).unwrap();
+        assert_eq!(found, [expected; 3], "{column}");
+    }
+    let ap: Vec<Option<f64>> = reader.metrics("per_class").values("ap").unwrap();
+    assert_eq!(ap, [Some(1.0)]);
+}
+
 #[test]
 fn no_stream_no_rows() {
     let run = run();

@@ -89,7 +89,7 @@ impl InstanceTask for AxisAlignedBoxes {
                         format!("{name} of {kind} {index}"),
                         value,
                         reason,
-                        "leave such boxes out, and check their BoxFormat",
+                        "check the BoxFormat; of predictions, the collector leaves such boxes out with leave_out_broken",
                     ));
                 }
             }

@@ -7,7 +7,9 @@ use arrow_schema::Schema;
 
 use super::image::{ImageColumns, similarities};
 use super::instance::check;
-use super::{Evaluator, ImageInstances, InstanceOptions, InstanceTask, instance_columns};
+use super::{
+    Evaluator, ImageInstances, InstanceOptions, InstanceTask, PredictedInstance, instance_columns,
+};
 use crate::Result;
 use crate::metrics::{FromBatch, FromOutput, MetricsCollector, PassCollector, Prediction};
 use crate::table::Columns;
@@ -91,6 +93,7 @@ pub struct InstanceCollector<T, S = FromOutput> {
     source: S,
     per_class: Option<String>,
     compute_aggregates: bool,
+    leave_out_broken: bool,
 }
 
 impl<T: InstanceTask> InstanceCollector<T> {
@@ -102,6 +105,7 @@ impl<T: InstanceTask> InstanceCollector<T> {
             source: FromOutput,
             per_class: Some("per_class".into()),
             compute_aggregates: true,
+            leave_out_broken: false,
         }
     }
 
@@ -116,6 +120,7 @@ impl<T: InstanceTask> InstanceCollector<T> {
             source: FromBatch(instances),
             per_class: self.per_class,
             compute_aggregates: self.compute_aggregates,
+            leave_out_broken: self.leave_out_broken,
         }
     }
 }
@@ -168,9 +173,36 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
         self
     }
 
+    /// Whether predictions that mean nothing (NaN, a right side left of the left one) are left out and
+    /// counted in a column `broken`, instead of ending the pass with an error (default: no).
+    ///
+    /// For models that are at the beginning of their training, or that diverge.
+    pub fn leave_out_broken(mut self, yes: bool) -> Self {
+        self.leave_out_broken = yes;
+        self
+    }
+
     /// The parameters.
     pub fn options(&self) -> &InstanceOptions {
         &self.options
+    }
+
+    /// The instances of a batch, and the column of those that were left out, if any may be.
+    fn read<B, O>(
+        &self,
+        batch: &B,
+        output: &O,
+    ) -> Result<(Vec<ImageInstances<T::Truth, T::Predicted>>, Columns)>
+    where
+        S: InstanceSource<B, O, T>,
+    {
+        let mut images = self.source.read(batch, output)?;
+        let mut columns = Columns::new();
+        if self.leave_out_broken {
+            let broken = leave_out_broken(&self.task, &mut images);
+            columns.push(self.options.column_name("broken"), broken);
+        }
+        Ok((images, columns))
     }
 
     fn map_options(mut self, change: impl FnOnce(InstanceOptions) -> InstanceOptions) -> Self {
@@ -181,10 +213,34 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
     /// The columns of an empty batch; none when the parameters are wrong, which the first batch
     /// then reports.
     fn known_schema(&self) -> Option<Schema> {
-        let columns = instance_columns(&self.task, &[], &self.options).ok()?;
+        let mut columns = instance_columns(&self.task, &[], &self.options).ok()?;
+        if self.leave_out_broken {
+            columns.push(self.options.column_name("broken"), Vec::<i32>::new());
+        }
         let batch = columns.into_batch(self.task.column()).ok()?;
         Some(batch.schema().as_ref().clone())
     }
+}
+
+/// Leaves out the predictions that mean nothing; how many, by image.
+fn leave_out_broken<T: InstanceTask>(
+    task: &T,
+    images: &mut [ImageInstances<T::Truth, T::Predicted>],
+) -> Vec<i32> {
+    let of_image = |image: &mut ImageInstances<T::Truth, T::Predicted>| {
+        let mut broken = 0;
+        for prediction in std::mem::take(&mut image.predicted) {
+            let alone = ImageInstances::new(Vec::new(), vec![prediction]);
+            let is_sound = |one: &PredictedInstance<_>| !one.confidence.is_nan();
+            if alone.predicted.iter().all(is_sound) && task.check(&alone).is_ok() {
+                image.predicted.extend(alone.predicted);
+            } else {
+                broken += 1;
+            }
+        }
+        broken
+    };
+    images.iter_mut().map(of_image).collect()
 }
 
 /// The evaluation of a pass under way.
@@ -204,7 +260,7 @@ where
     }
 
     fn collect(&mut self, batch: &B, output: &O) -> Result<Columns> {
-        let images = self.collector.source.read(batch, output)?;
+        let (images, broken) = self.collector.read(batch, output)?;
         let InstanceCollector { task, options, .. } = self.collector;
         for (number, image) in images.iter().enumerate() {
             check(task, number, image, options.n_classes)?;
@@ -215,7 +271,9 @@ where
             columns.add(image, &similarities);
             self.evaluator.add_known(image, &similarities);
         }
-        columns.finish()
+        let mut columns = columns.finish()?;
+        columns.extend(broken);
+        Ok(columns)
     }
 
     fn finish(self: Box<Self>) -> Result<Columns> {
@@ -229,8 +287,10 @@ where
     S: InstanceSource<B, O, T>,
 {
     fn collect(&self, batch: &B, output: &O) -> Result<Columns> {
-        let images = self.source.read(batch, output)?;
-        instance_columns(&self.task, &images, &self.options)
+        let (images, broken) = self.read(batch, output)?;
+        let mut columns = instance_columns(&self.task, &images, &self.options)?;
+        columns.extend(broken);
+        Ok(columns)
     }
 
     fn schema(&self) -> Option<Schema> {

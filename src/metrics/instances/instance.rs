@@ -142,7 +142,7 @@ pub(super) fn check<T: InstanceTask>(
                 format!("confidence of prediction {index}"),
                 predicted.confidence,
                 "predictions are ordered by it",
-                "leave such predictions out",
+                "leave such predictions out, as the collector does with leave_out_broken",
             )));
         }
     }

@@ -96,7 +96,7 @@ impl InstanceTask for OrientedBoxes {
                     format!("{name} of {kind} {index}"),
                     value,
                     "coordinates are finite, width and height 0 or more",
-                    "leave such boxes out, and check the order of their five numbers",
+                    "check the order of the five numbers; of predictions, the collector leaves such boxes out with leave_out_broken",
                 ));
             }
         }

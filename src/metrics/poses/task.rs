@@ -91,7 +91,7 @@ fn check_finite(what: &str, keypoint: usize, values: [(&str, f64); 2]) -> Result
             format!("{name} of keypoint {keypoint} of {what}"),
             value,
             "coordinates are finite",
-            "leave such poses out",
+            "leave such poses out, as the collector does with leave_out_broken for predictions",
         )),
     }
 }
