@@ -62,6 +62,18 @@ fn every_number_of_every_class() {
     );
 }
 
+/// Images are looked at in pieces, on all threads; those without instances change nothing.
+#[test]
+fn however_many_images_lie_between() {
+    let scenes = scenes::read("detection");
+    let between = || (0..40).map(|_| ImageInstances::default());
+    let images = images(&scenes).into_iter();
+    let spread: Vec<_> = images.flat_map(|image| between().chain([image])).collect();
+    assert!(spread.len() > 1_000);
+    let options = InstanceOptions::new(scenes["classes"].as_u64().unwrap() as usize);
+    scenes::assert_evaluation(&PIXELS, &spread, &scenes, &options, &SUMMARY);
+}
+
 #[test]
 fn counts_of_every_image_with_labels_and_without() {
     let scenes = scenes::read("detection");
