@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, StringArray};
 
-use crate::Result;
 use crate::geometry::{MaskEncoding, Rle};
 use crate::metrics::instances::truths;
 use crate::metrics::{
@@ -12,6 +11,7 @@ use crate::metrics::{
     TrueInstance,
 };
 use crate::table::{InstanceColumns, Role, Shape, Table};
+use crate::{Error, Result};
 
 /// Masks of instances, compared by the IoU of their pixels.
 ///
@@ -109,13 +109,29 @@ impl InstanceTask for InstanceMasks {
             let sides = predicted.iter().map(|mask| of(mask) as i32);
             Arc::new(Int32Array::from_iter_values(sides))
         };
-        let counts = predicted.iter().map(|mask| mask.to_text());
+        let counts = predicted.iter().map(|mask| mask.to_text()).collect();
         Ok(vec![
             ("height", side(|mask| mask.size().0)),
             ("width", side(|mask| mask.size().1)),
-            ("counts", Arc::new(StringArray::from_iter_values(counts))),
+            ("counts", Arc::new(texts(counts, MOST_BYTES)?)),
         ])
     }
+}
+
+/// A column of text holds as many bytes as its offsets count.
+const MOST_BYTES: u64 = i32::MAX as u64;
+
+fn texts(texts: Vec<String>, limit: u64) -> Result<StringArray> {
+    let needed: u64 = texts.iter().map(|text| text.len() as u64).sum();
+    if needed > limit {
+        return Err(Error::TooLarge {
+            what: "the run lengths of a batch's masks, in bytes".into(),
+            needed,
+            limit,
+            hint: "give fewer images at once".into(),
+        });
+    }
+    Ok(StringArray::from_iter_values(texts))
 }
 
 /// The collector of instance segmentation; see [`InstanceCollector`] for its settings and
@@ -140,5 +156,20 @@ impl InstanceSegmentation {
     /// Masks of `n_classes` classes.
     pub fn masks(n_classes: usize) -> Self {
         Self::with_options(InstanceMasks, InstanceOptions::new(n_classes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_text_than_a_column_holds_is_an_error() {
+        let two = || vec!["04".to_owned(), "13".to_owned()];
+        assert_eq!(texts(two(), 4).unwrap().value(1), "13");
+        assert!(matches!(
+            texts(two(), 3),
+            Err(Error::TooLarge { needed: 4, .. })
+        ));
     }
 }
