@@ -21,7 +21,7 @@ impl Rle {
     /// ```
     /// use emberlens::geometry::Rle;
     /// let triangle = Rle::from_polygon(4, 4, &[0.0, 0.0, 4.0, 0.0, 0.0, 4.0])?;
-    /// assert_eq!(triangle.counts(), [0, 4, 1, 2, 2, 1, 6]);
+    /// assert_eq!(triangle.counts(), [0, 3, 1, 2, 2, 1, 7]);
     /// # Ok::<(), emberlens::Error>(())
     /// ```
     ///

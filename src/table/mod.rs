@@ -40,6 +40,7 @@ mod snapshot;
 mod undo;
 mod values;
 mod verify;
+mod yolo_file;
 
 pub use crate::geometry::{AngleDirection, AngleUnit, BoxFormat, CoordinateUnit, MaskEncoding};
 pub use columns::{Column, Columns};

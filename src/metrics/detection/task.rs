@@ -36,7 +36,7 @@ impl AxisAlignedBoxes {
 
 impl AxisAlignedBoxes {
     /// The true boxes of every row of a table, for example of one that
-    /// [`import::coco`](crate::table::import::coco) made.
+    /// [`import::coco`](crate::table::import::coco()) made.
     ///
     /// # Shapes and units
     /// `column` is a list of structs with the role [`Role::Boxes`]; its format is converted, its unit must

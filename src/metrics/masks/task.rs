@@ -26,7 +26,7 @@ pub struct InstanceMasks;
 
 impl InstanceMasks {
     /// The true masks of every row of a table, for example of one that
-    /// [`import::coco`](crate::table::import::coco) made. Instances without a mask are left out.
+    /// [`import::coco`](crate::table::import::coco()) made. Instances without a mask are left out.
     ///
     /// # Shapes and units
     /// `column` is a list of structs with the role [`Role::Masks`]. Position k is example k.

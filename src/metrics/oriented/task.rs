@@ -50,7 +50,7 @@ impl OrientedBoxes {
 
 impl OrientedBoxes {
     /// The true boxes of every row of a table, for example of one that
-    /// an import made.
+    /// [`import::yolo`](crate::table::import::yolo()) made.
     ///
     /// # Shapes and units
     /// `column` is a list of structs with the role [`Role::OrientedBoxes`], in pixels; its angles are

@@ -98,7 +98,7 @@ fn check_finite(what: &str, keypoint: usize, values: [(&str, f64); 2]) -> Result
 
 impl Poses {
     /// The true poses of every row of a table, for example of one that
-    /// [`import::coco`](crate::table::import::coco) made. Instances without keypoints are left out.
+    /// [`import::coco`](crate::table::import::coco()) made. Instances without keypoints are left out.
     ///
     /// # Shapes and units
     /// `keypoints` is a list of structs with the role [`Role::Keypoints`], `boxes` one with

@@ -7,7 +7,11 @@
 mod coco;
 mod images;
 mod json;
+mod split_folder;
 mod target;
+mod yolo;
+mod yolo_lines;
+mod yolo_yaml;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -23,6 +27,7 @@ pub use coco::coco;
 pub use images::Exported;
 pub use json::float_as_json;
 use target::Target;
+pub use yolo::{YoloExport, yolo};
 
 use crate::{BoxError, Error, Result};
 

@@ -196,20 +196,20 @@ fn scan_class(
     Ok(skipped)
 }
 
-struct Entry {
-    path: PathBuf,
-    name: String,
-    folder: bool,
+pub(super) struct Entry {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) folder: bool,
 }
 
 impl Entry {
-    fn hidden(&self) -> bool {
+    pub(super) fn hidden(&self) -> bool {
         self.name.starts_with('.')
     }
 }
 
 /// What is directly in a folder, sorted by name; links count as what they point to.
-fn entries(folder: &Path) -> Result<Vec<Entry>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>> {
     let failed = |error| unreadable("list", folder, error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

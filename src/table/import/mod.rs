@@ -7,10 +7,12 @@ mod coco;
 mod csv;
 mod folder;
 mod image_file;
+mod image_rows;
 mod json;
 mod parquet;
 mod plan;
 mod skipped;
+mod yolo;
 
 use std::path::Path;
 
@@ -28,6 +30,9 @@ pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
 pub use skipped::{Imported, SkipReason, Skipped, SkippedKind};
+pub use yolo::{YoloOptions, YoloTask, yolo};
+
+pub(super) use skipped::{Defect, Sieve};
 
 /// Batches of a source, in order.
 type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;

@@ -1,0 +1,116 @@
+//! A folder of many files that appears whole, or file by file where it replaces one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Existing;
+use crate::{Error, Result};
+
+/// Files are written beside the folder, and moved when all are there.
+pub(super) struct SplitFolder {
+    target: PathBuf,
+    staged: PathBuf,
+    existing: Existing,
+}
+
+impl SplitFolder {
+    /// # Errors
+    /// `AlreadyExists` for a folder that holds something, unless it may be replaced; `Storage`.
+    pub(super) fn create(parent: &Path, name: &str, existing: Existing) -> Result<Self> {
+        let target = parent.join(name);
+        let holds_something = fs::read_dir(&target).is_ok_and(|mut files| files.next().is_some());
+        if existing == Existing::Refuse && (holds_something || target.is_file()) {
+            return Err(Error::AlreadyExists {
+                what: "folder",
+                name: name.to_owned(),
+                hint: "choose another folder or split, or ask for its files to be replaced".into(),
+                place: target.to_string_lossy().into_owned(),
+            });
+        }
+        let staged = parent.join(format!(".{name}.{}.tmp", std::process::id()));
+        fs::create_dir_all(&staged).map_err(|error| failed(&staged, error))?;
+        Ok(Self {
+            target,
+            staged,
+            existing,
+        })
+    }
+
+    /// Writes one file, by its name below the folder.
+    pub(super) fn write(&self, name: &Path, bytes: &[u8]) -> Result<()> {
+        let path = self.place(name)?;
+        fs::write(&path, bytes).map_err(|error| failed(&path, error))
+    }
+
+    /// The place of one file, below which folders are made.
+    pub(super) fn place(&self, name: &Path) -> Result<PathBuf> {
+        let path = self.staged.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+        }
+        Ok(path)
+    }
+
+    /// Moves the files to where they belong.
+    pub(super) fn publish(self) -> Result<()> {
+        match self.existing {
+            Existing::Refuse => {
+                // It is empty, or was not there; not all systems move a folder onto another.
+                let _ = fs::remove_dir(&self.target);
+                fs::rename(&self.staged, &self.target).map_err(|error| failed(&self.target, error))
+            }
+            Existing::Replace => move_files(&self.staged, &self.target),
+        }
+    }
+}
+
+impl Drop for SplitFolder {
+    fn drop(&mut self) {
+        match fs::remove_dir_all(&self.staged) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.staged.display(), %error, "a temporary folder stays");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn move_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(|error| failed(to, error))?;
+    let entries = fs::read_dir(from).map_err(|error| failed(from, error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| failed(from, error))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            move_files(&source, &target)?;
+        } else {
+            fs::rename(&source, &target).map_err(|error| failed(&target, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies an image by its URL, which has to be that of a local file.
+pub(super) fn copy_image(folder: &SplitFolder, name: &str, url: &str, row: u64) -> Result<()> {
+    let local = url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.to_file_path().ok());
+    let Some(source) = local else {
+        return Err(Error::Value {
+            column: "image".into(),
+            row,
+            found: format!("the address {:?}", crate::storage::without_credentials(url)),
+            expected: "a file:// URL".into(),
+            hint: "export the labels without images".into(),
+        });
+    };
+    let place = folder.place(Path::new(name))?;
+    fs::copy(&source, &place)
+        .map(|_| ())
+        .map_err(|error| failed(&source, error))
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    Error::storage("writing the data set", path.to_string_lossy(), error)
+}
