@@ -8,6 +8,7 @@ mod folder;
 mod image_file;
 mod parquet;
 mod plan;
+mod skipped;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ use plan::Plan;
 pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
+pub use skipped::{Imported, Skipped, SkippedExample};
 
 /// Batches of a source, in order.
 type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
