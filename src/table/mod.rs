@@ -8,6 +8,7 @@ mod bounds;
 mod check;
 mod checkpoint;
 mod chunks;
+mod class_mask;
 mod columns;
 mod commit;
 mod compact;
@@ -39,6 +40,7 @@ mod undo;
 mod values;
 mod verify;
 
+pub use class_mask::{class_mask_from_png, class_mask_to_png};
 pub use columns::{Column, Columns};
 pub use dataset::Table;
 pub use delta::DeltaTable;

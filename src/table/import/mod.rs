@@ -1,11 +1,16 @@
-//! Tables from what people have: CSV, Parquet, and folders of images.
+//! Tables from what people have: CSV, Parquet, folders of images, and images with masks of classes.
 //!
 //! An import reads its source in chunks of at most 8,192 rows or 32 MiB and publishes the table in
 //! one commit at the end: until then, and after an error, there is no table.
 
+mod class_masks;
 mod csv;
+mod files;
 mod folder;
+mod ids;
 mod image_file;
+mod mask_file;
+mod pairs;
 mod parquet;
 mod plan;
 mod skipped;
@@ -21,6 +26,7 @@ use crate::table::Role;
 use crate::{Error, Result};
 use plan::Plan;
 
+pub use class_masks::{ClassMasks, class_masks};
 pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
