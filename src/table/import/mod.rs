@@ -1,4 +1,5 @@
-//! Tables from what people have: CSV, Parquet, folders of images, and images with masks of classes.
+//! Tables from what people have: CSV, Parquet, text files, folders of images, and images with masks of
+//! classes.
 //!
 //! An import reads its source in chunks of at most 8,192 rows or 32 MiB and publishes the table in
 //! one commit at the end: until then, and after an error, there is no table.
@@ -14,6 +15,9 @@ mod pairs;
 mod parquet;
 mod plan;
 mod skipped;
+mod text_files;
+mod text_folders;
+mod text_lines;
 
 use std::path::Path;
 
@@ -31,6 +35,7 @@ pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
 pub use skipped::{Imported, Skipped, SkippedExample};
+pub use text_files::{TextFiles, TextLayout, text_files};
 
 /// Batches of a source, in order.
 type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
