@@ -36,6 +36,7 @@ mod rows;
 mod schema;
 mod select;
 mod snapshot;
+mod split;
 mod undo;
 mod values;
 mod verify;
@@ -51,6 +52,7 @@ pub use geometry::{AngleDirection, AngleUnit, BoxFormat, CoordinateUnit, MaskEnc
 pub use revisions::{Revision, RevisionKind};
 pub use schema::{ImageStorage, ROLE_KEY, Role, embedding_type, field, list_type, role};
 pub use snapshot::Snapshot;
+pub use split::{Split, Splitting};
 pub use values::{ColumnValue, values};
 
 pub(crate) use announce::{ANNOUNCED, is_announcement};
