@@ -4,14 +4,14 @@
 ///
 /// # Source
 /// G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-pub(super) struct Draw(u64);
+pub(crate) struct Draw(u64);
 
 /// The golden ratio's fraction, in 64 bits.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Draw {
     /// Numbers of one epoch of one seed.
-    pub(super) fn new(seed: u64, epoch: u64) -> Self {
+    pub(crate) fn new(seed: u64, epoch: u64) -> Self {
         let mut seeded = Self(seed);
         let start = seeded.next();
         // Once more over both: neither seed and epoch exchanged nor equal ones give equal numbers.
@@ -46,7 +46,7 @@ impl Draw {
     }
 
     /// Puts the items in an order of which each is equally likely (Fisher and Yates, from the end).
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = usize::try_from(self.below(last as u64 + 1)).unwrap_or(last);
             items.swap(last, other);

@@ -16,5 +16,6 @@ mod draw;
 mod sampler;
 mod weights;
 
+pub(crate) use draw::Draw;
 pub use sampler::{Order, Pick, Sampler};
 pub use weights::Weights;

@@ -3,12 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../inputs/yolo.rs"]
-mod data;
-
 use std::fs;
 
-use data::{NAMES, boxes, data_set, import, picture, write};
+use crate::yolo::{NAMES, boxes, data_set, import, picture, write};
 use emberlens::ErrorKind;
 use emberlens::table::import::{SkipReason, YoloOptions, YoloTask};
 use tempfile::TempDir;

@@ -3,13 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../inputs/yolo.rs"]
-mod data;
-
 use std::fs;
 use std::path::Path;
 
-use data::{boxes, data_set, import};
+use crate::yolo::{boxes, data_set, import};
 use emberlens::ErrorKind;
 use emberlens::geometry::{AngleDirection, AngleUnit, OrientedBox, Rle};
 use emberlens::metrics::{InstanceMasks, OrientedBoxes};

@@ -1,17 +1,17 @@
 //! Tables from a folder of images with one sub-folder per class.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema};
 
-use super::image_file::{self, FileKind};
+use super::files::{self, Entry};
+use super::image_file::{self, FileKind, file_url};
 use super::{at_path, malformed, unreadable};
+use crate::Result;
 use crate::storage::Location;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::table::{Column, Columns, ImageStorage, Role, Table, schema};
-use crate::{Error, Result};
 
 /// How to import a folder of images.
 ///
@@ -114,7 +114,7 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
     let mut skipped = 0;
     let mut classes = Vec::new();
     let mut files = Vec::new();
-    for entry in entries(root)? {
+    for entry in files::entries(root)? {
         if entry.folder {
             classes.push(entry);
         } else if image_file::kind(&entry.path) != FileKind::Other && !entry.hidden() {
@@ -132,9 +132,7 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
     classes.retain(|class| !class.hidden());
     for (class, index) in classes.iter().zip(0..) {
         let before = files.len();
-        let mut visited = HashSet::new();
-        skipped += scan_class(&class.path, &class.name, index, &mut visited, &mut files)?;
-        files[before..].sort_by(|a, b| a.relative.cmp(&b.relative));
+        skipped += add_class(class, index, &mut files)?;
         if files.len() == before {
             tracing::warn!(class = class.name, "the class has no images");
         }
@@ -155,82 +153,21 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
 }
 
 /// Adds the images at any depth below a class; returns how many files were left out.
-fn scan_class(
-    folder: &Path,
-    relative: &str,
-    class: i32,
-    visited: &mut HashSet<PathBuf>,
-    files: &mut Vec<ImageFile>,
-) -> Result<u64> {
-    let real = folder
-        .canonicalize()
-        .map_err(|error| unreadable("open", folder, error))?;
-    if !visited.insert(real) {
-        return Ok(0); // a link back to a folder that is read already
-    }
-    let mut skipped = 0;
-    for entry in entries(folder)? {
-        let relative = format!("{relative}/{}", entry.name);
-        match image_file::kind(&entry.path) {
-            _ if entry.hidden() => skipped += 1,
-            _ if entry.folder => {
-                skipped += scan_class(&entry.path, &relative, class, visited, files)?;
-            }
-            FileKind::Image => files.push(ImageFile {
-                path: entry.path,
-                relative,
+fn add_class(folder: &Entry, class: i32, images: &mut Vec<ImageFile>) -> Result<u64> {
+    let files = files::below(&folder.path, &folder.name)?;
+    let mut skipped = files.hidden;
+    for file in files.found {
+        match image_file::kind(&file.path) {
+            FileKind::Image => images.push(ImageFile {
+                path: file.path,
+                relative: file.relative,
                 class,
             }),
-            FileKind::OtherImage => {
-                let hint = "convert it to PNG or JPEG, or move it away";
-                return Err(malformed(
-                    &entry.path,
-                    "an image of a format that is not read",
-                    "its ending",
-                    hint,
-                ));
-            }
+            FileKind::OtherImage => return Err(image_file::other_format(&file.path)),
             FileKind::Other => skipped += 1,
         }
     }
     Ok(skipped)
-}
-
-pub(super) struct Entry {
-    pub(super) path: PathBuf,
-    pub(super) name: String,
-    pub(super) folder: bool,
-}
-
-impl Entry {
-    pub(super) fn hidden(&self) -> bool {
-        self.name.starts_with('.')
-    }
-}
-
-/// What is directly in a folder, sorted by name; links count as what they point to.
-pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>> {
-    let failed = |error| unreadable("list", folder, error);
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            let hint = "rename it: labels and paths are stored as UTF-8";
-            return Err(malformed(
-                &path,
-                "a name that is not UTF-8",
-                "the file's name",
-                hint,
-            ));
-        };
-        entries.push(Entry {
-            name: name.to_owned(),
-            folder: path.is_dir(),
-            path,
-        });
-    }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
 }
 
 /// Reads images into batches of bounded size.
@@ -287,13 +224,4 @@ impl Iterator for ImageBatches<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()
     }
-}
-
-pub(super) fn file_url(path: &Path) -> Result<String> {
-    url::Url::from_file_path(path)
-        .map(String::from)
-        .map_err(|()| {
-            let hint = "store the bytes instead";
-            Error::invalid("path", path.display(), "it has no file:// URL", hint)
-        })
 }

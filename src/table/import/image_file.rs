@@ -7,8 +7,8 @@ use image::ImageReader;
 
 use super::folder::ImageFolder;
 use super::{malformed, unreadable};
-use crate::Result;
 use crate::table::ImageStorage;
+use crate::{Error, Result};
 
 /// What a file's ending says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,27 @@ pub(super) fn kind(path: &Path) -> FileKind {
         | "pgm" | "tga" | "ico" | "exr" => FileKind::OtherImage,
         _ => FileKind::Other,
     }
+}
+
+/// An error for an image of a format that is not read.
+pub(super) fn other_format(path: &Path) -> Error {
+    let hint = "convert it to PNG or JPEG, or move it away";
+    malformed(
+        path,
+        "an image of a format that is not read",
+        "its ending",
+        hint,
+    )
+}
+
+/// The address of a file.
+pub(super) fn file_url(path: &Path) -> Result<String> {
+    url::Url::from_file_path(path)
+        .map(String::from)
+        .map_err(|()| {
+            let hint = "store the bytes instead";
+            Error::invalid("path", path.display(), "it has no file:// URL", hint)
+        })
 }
 
 /// An image as it goes into a row.

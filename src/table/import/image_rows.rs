@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 
-use super::folder::{ImageFolder, file_url, image_field};
-use super::image_file;
+use super::folder::{ImageFolder, image_field};
+use super::image_file::{self, file_url};
 use crate::geometry::Rle;
 use crate::table::ImageStorage;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};

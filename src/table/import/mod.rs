@@ -1,17 +1,26 @@
-//! Tables from what people have: CSV, Parquet, folders of images, COCO and YOLO data sets.
+//! Tables from what people have: CSV, Parquet, text files, folders of images, images with masks of classes,
+//! COCO and YOLO data sets.
 //!
 //! An import reads its source in chunks of at most 8,192 rows or 32 MiB and publishes the table in
 //! one commit at the end: until then, and after an error, there is no table.
 
+mod class_masks;
 mod coco;
 mod csv;
+mod files;
 mod folder;
+mod ids;
 mod image_file;
 mod image_rows;
 mod json;
+mod mask_file;
+mod pairs;
 mod parquet;
 mod plan;
 mod skipped;
+mod text_files;
+mod text_folders;
+mod text_lines;
 mod yolo;
 
 use std::path::Path;
@@ -25,11 +34,13 @@ use crate::table::Role;
 use crate::{Error, Result};
 use plan::Plan;
 
+pub use class_masks::{ClassMasks, class_masks};
 pub use coco::{CocoOptions, coco};
 pub use csv::{CsvOptions, csv, csv_with};
 pub use folder::{ImageFolder, image_folder};
 pub use parquet::{ParquetOptions, parquet, parquet_with};
 pub use skipped::{Imported, SkipReason, Skipped, SkippedKind};
+pub use text_files::{TextFiles, TextLayout, text_files};
 pub use yolo::{YoloOptions, YoloTask, yolo};
 
 pub(super) use skipped::{Defect, Sieve};

@@ -14,7 +14,7 @@ use crate::table::values::{ColumnValue, Place};
 use crate::{Error, Result};
 
 /// Distinct strings up to which a column can be a category.
-const MAX_CLASSES: usize = 65_536;
+pub(super) const MAX_CLASSES: usize = 65_536;
 
 /// How each column of a source is stored: name, type, role, and class indices for strings.
 pub(super) struct Plan {

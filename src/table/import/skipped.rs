@@ -52,6 +52,20 @@ pub enum SkipReason {
     Range,
     /// A file of labels without its image.
     LabelFile,
+    /// A file that cannot be opened or read.
+    Unreadable,
+    /// A file of a format that is not read.
+    FileFormat,
+    /// A second file of one name, but for its ending.
+    SameName,
+    /// An image without a mask, or a mask without an image.
+    Alone,
+    /// A mask that cannot be read, or has another size than its image.
+    Mask,
+    /// Text that is not UTF-8.
+    Encoding,
+    /// A text that is larger than asked for.
+    TextSize,
     /// What the format of an export has no way to say: crowds, masks of several parts.
     Inexpressible,
 }
@@ -74,6 +88,13 @@ impl fmt::Display for SkipReason {
             Self::Line => "no proper line",
             Self::Range => "a coordinate outside 0 to 1",
             Self::LabelFile => "labels without an image",
+            Self::Unreadable => "a file that cannot be read",
+            Self::FileFormat => "a file of another format",
+            Self::SameName => "a second file of one name",
+            Self::Alone => "an image or a mask alone",
+            Self::Mask => "no proper mask",
+            Self::Encoding => "text that is not UTF-8",
+            Self::TextSize => "a text that is too long",
             Self::Inexpressible => "the format has no way to say it",
         })
     }
@@ -88,7 +109,7 @@ pub struct SkippedKind {
     pub examples: Vec<String>,
 }
 
-/// What was left out, by reason.
+/// What was left out, by reason; its text is one line, `3 left out: 1 x no proper box, 2 x an id twice`.
 ///
 /// ```
 /// use emberlens::table::import::Skipped;
@@ -105,6 +126,11 @@ impl Skipped {
         self.kinds.values().map(|kind| kind.count).sum()
     }
 
+    /// True when nothing was left out.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
     /// The reasons there were, with their counts and first examples.
     pub fn by_reason(&self) -> impl Iterator<Item = (SkipReason, &SkippedKind)> {
         self.kinds.iter().map(|(reason, kind)| (*reason, kind))
@@ -116,6 +142,17 @@ impl Skipped {
         if kind.examples.len() < EXAMPLES {
             kind.examples.push(error.chain());
         }
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} left out", self.count())?;
+        for (number, (reason, kind)) in self.by_reason().enumerate() {
+            let before = if number == 0 { ": " } else { ", " };
+            write!(f, "{before}{} x {reason}", kind.count)?;
+        }
+        Ok(())
     }
 }
 
@@ -157,6 +194,22 @@ impl Sieve {
         }
     }
 
+    /// As [`Sieve::refuse`], of an error that may come from the disk instead of what lies on it.
+    ///
+    /// # Errors
+    /// Also those, lenient or not.
+    pub(super) fn refuse_content(&mut self, reason: SkipReason, error: Error) -> Result<()> {
+        match error {
+            Error::Import { .. } => self.refuse(reason, error),
+            other => Err(other),
+        }
+    }
+
+    /// What was skipped so far.
+    pub(super) fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
     pub(in crate::table) fn finish(self) -> Skipped {
         self.skipped
     }
@@ -184,7 +237,13 @@ mod tests {
             lenient.refuse(SkipReason::Box, error).unwrap();
         }
         lenient.refuse(SkipReason::Line, Error::user("x")).unwrap();
+        let gone = Error::storage("read", "disk", "gone");
+        assert!(lenient.refuse_content(SkipReason::Line, gone).is_err());
         let skipped = lenient.finish();
+        assert_eq!(
+            skipped.to_string(),
+            "6 left out: 5 x no proper box, 1 x no proper line"
+        );
         assert_eq!(skipped.count(), 6);
         let (reason, kind) = skipped.by_reason().next().unwrap();
         assert_eq!((reason, kind.count), (SkipReason::Box, 5));

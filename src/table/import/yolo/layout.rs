@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::table::import::folder::entries;
+use crate::table::import::files::entries;
 use crate::table::import::image_file::{self, FileKind};
 use crate::table::import::skipped::{Sieve, SkipReason};
 use crate::table::import::{malformed, unreadable};

@@ -23,7 +23,7 @@ const DEPTH_AT: usize = 24;
 /// beyond 255.
 ///
 /// ```
-/// use emberlens::metrics::{class_mask_from_png, class_mask_to_png};
+/// use emberlens::table::{class_mask_from_png, class_mask_to_png};
 /// let mask = ndarray::arr2(&[[0_u16, 1, 255], [2, 2, 0]]);
 /// let png = class_mask_to_png(mask.view(), true)?;
 /// assert_eq!(class_mask_from_png(&png)?, mask);
