@@ -136,6 +136,24 @@ fn every_row_lands_in_every_part_equally_often() {
     }
 }
 
+/// Of three rows of a class one part has two: which, is drawn for each class.
+#[test]
+fn what_does_not_divide_goes_to_every_part_equally_often() {
+    let labels: Vec<i32> = (0..30).map(|row| row % 10).collect();
+    let table = table(Columns::new().with("label", labels.clone()));
+    let mut more = [0_u32; 10];
+    for seed in 0..1_000 {
+        let halves = Splitting::fractions([("train", 0.5), ("test", 0.5)]);
+        let split = table.split(&halves.stratify("label").seed(seed)).unwrap();
+        for (more, count) in more.iter_mut().zip(counts(&split, "train", &labels, 10)) {
+            assert!((1..=2).contains(&count));
+            *more += u32::from(count == 2);
+        }
+    }
+    // Of 1000 draws 500 are expected, 5 standard deviations are 5 sqrt(250) = 79.
+    assert!(more.iter().all(|more| more.abs_diff(500) < 79), "{more:?}");
+}
+
 #[test]
 fn a_split_is_a_column_of_the_next_revision() {
     let label = Column::from(vec![0_i32, 1, 0, 1, 0, 1, 0, 1]).role(Role::category(["cat", "dog"]));

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use crate::sampling::Draw;
+
 /// Rows of each stratum in each part: the exact share rounded up or down, so that all rows of the
 /// stratum are given away and every part is as large as asked for. Of the shares those with the largest
-/// remainder are rounded up, as far as the sums allow.
+/// remainder are rounded up, as far as the sums allow; `draw` decides between equal ones.
 ///
 /// # Shapes and units
 /// `strata` and `parts` have equal sums; the result is `[strata, parts]`.
@@ -13,7 +15,7 @@ use std::collections::VecDeque;
 /// A rounding with both sums always exists: M. Bacharach, "Matrix rounding problems", Management Science
 /// 12, 1966. What largest remainders leave over goes along augmenting paths: L. R. Ford, D. R. Fulkerson,
 /// "Maximal flow through a network", Canadian Journal of Mathematics 8, 1956.
-pub(super) fn allot(strata: &[u64], parts: &[u64]) -> Vec<Vec<u64>> {
+pub(super) fn allot(strata: &[u64], parts: &[u64], draw: &mut Draw) -> Vec<Vec<u64>> {
     let total: u128 = parts.iter().map(|&rows| u128::from(rows)).sum();
     let exact = |stratum: u64, part: u64| u128::from(stratum) * u128::from(part);
     let mut cells: Vec<Cell> = Vec::new();
@@ -47,7 +49,8 @@ pub(super) fn allot(strata: &[u64], parts: &[u64]) -> Vec<Vec<u64>> {
         }
         shares.push(floors);
     }
-    // Stable: of equal remainders the first stratum and part.
+    // Stable, so that equal remainders stay as they were drawn.
+    draw.shuffle(&mut cells);
     cells.sort_by_key(|cell| std::cmp::Reverse(cell.remainder));
     for cell in cells {
         rounding.round_up_if_free(cell.stratum, cell.part);
@@ -140,7 +143,7 @@ mod tests {
 
     /// Both sums, and every share the exact one rounded up or down.
     fn check(strata: &[u64], parts: &[u64]) {
-        let shares = allot(strata, parts);
+        let shares = allot(strata, parts, &mut Draw::new(3, 0));
         let total: u64 = parts.iter().sum();
         for (shares, &rows) in shares.iter().zip(strata) {
             assert_eq!(shares.iter().sum::<u64>(), rows, "{strata:?} {parts:?}");

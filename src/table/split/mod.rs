@@ -79,9 +79,12 @@ impl Table {
             .map(|stratum| stratum.rows.len() as u64)
             .collect();
         let mut parts: Vec<Vec<u64>> = vec![Vec::new(); sizes.len()];
-        for ((number, stratum), shares) in (0..).zip(&mut strata).zip(allot::allot(&held, &sizes)) {
-            // A stratum has random numbers of its own: rows of others do not change its order.
-            Draw::new(splitting.seed ^ OWN_NUMBERS, number).shuffle(&mut stratum.rows);
+        let seed = splitting.seed ^ OWN_NUMBERS;
+        let shares = allot::allot(&held, &sizes, &mut Draw::new(!seed, 0));
+        for (stratum, shares) in strata.iter_mut().zip(shares) {
+            // A stratum has random numbers of its own: neither rows of others nor new strata change its order.
+            let own = u64::from(crc32fast::hash(stratum.value.as_bytes()));
+            Draw::new(seed, own).shuffle(&mut stratum.rows);
             let mut rest = stratum.rows.as_slice();
             for (part, share) in parts.iter_mut().zip(shares) {
                 let (taken, left) = rest.split_at(usize::try_from(share).unwrap_or(0));
