@@ -240,6 +240,9 @@ pub fn report(table: &Table, edit: Edits, is_dry: bool, number: usize) -> Result
     let counted = changes::counted(columns.clone());
     let (revision, parent) = (latest.as_ref().map(Table::revision), preview.parent);
     let mut text = match (revision, counted.is_empty()) {
+        (_, true) if preview.selected == 0 => {
+            format!("{name}: no row is meant; nothing to change\n")
+        }
         (_, true) => format!("{name}: every cell holds its value already; nothing to change\n"),
         (None, _) => format!("{name}@{parent}: would change {counted}; nothing was changed\n"),
         (Some(revision), _) => format!("{name}@{revision}: changed {counted}\n"),

@@ -11,6 +11,7 @@ pub struct FilterColumn {
     pub(super) name: String,
     pub(super) data_type: DataType,
     pub(super) classes: Option<Arc<[String]>>,
+    pub(super) is_qualified: bool,
 }
 
 impl FilterColumn {
@@ -21,12 +22,20 @@ impl FilterColumn {
             name: name.to_owned(),
             data_type,
             classes: None,
+            is_qualified: false,
         }
     }
 
     /// The column holds class indices; `names` by index, empty when they are unknown.
     pub fn classes(mut self, names: Arc<[String]>) -> Self {
         self.classes = Some(names);
+        self
+    }
+
+    /// The name alone is an error: it must stand behind that of its table, because readers would expect
+    /// another column of this name.
+    pub fn qualified(mut self) -> Self {
+        self.is_qualified = true;
         self
     }
 

@@ -22,8 +22,10 @@ pub(super) fn meet(
     if nodes.iter().any(|node| matches!(node.kind, Kind::Class(_))) {
         nodes = classes(source, nodes, by_index)?;
     }
+    check_range(source, &nodes)?;
     let mut common: Option<(Common, bool)> = None;
     for node in &nodes {
+        let is_literal = node.is_literal && fits_f32(node);
         let own = match &node.kind {
             Kind::Null => continue,
             Kind::Bool => Common::Bool,
@@ -37,16 +39,43 @@ pub(super) fn meet(
             }
         };
         common = match common {
-            None => Some((own, node.is_literal)),
-            Some((known, is_literal)) => {
-                let both = wider((known, is_literal), (own, node.is_literal));
+            None => Some((own, is_literal)),
+            Some((known, all_literal)) => {
+                let both = wider((known, all_literal), (own, is_literal));
                 let both = both.ok_or_else(|| misfit(source, &nodes, span))?;
-                Some((both, is_literal && node.is_literal))
+                Some((both, all_literal && is_literal))
             }
         };
     }
     let common = common.map_or(Common::Integer, |(common, _)| common);
     Ok((nodes, common))
+}
+
+/// Whether a number that is written out is no infinity and no zero as f32 unless it is one.
+fn fits_f32(node: &Node) -> bool {
+    match node.op {
+        Op::Float(value) => {
+            let narrow = value as f32;
+            narrow.is_finite() == value.is_finite() && (narrow == 0.0) == (value == 0.0)
+        }
+        _ => true,
+    }
+}
+
+/// Refuses to compare whole numbers with one that is written out and beyond 64 bits: as floats they
+/// would be rounded together.
+fn check_range(source: Source<'_>, nodes: &[Node]) -> Result<()> {
+    let is_whole =
+        |node: &Node| !node.is_literal && matches!(node.kind, Kind::Integer | Kind::Class(_));
+    let is_beyond = |node: &&Node| matches!(node.op, Op::Float(value) if value.fract() == 0.0 && value.abs() >= 2_f64.powi(63));
+    match nodes.iter().find(is_beyond) {
+        Some(node) if nodes.iter().any(is_whole) => Err(source.error(
+            node.span,
+            "the number is beyond the whole numbers of 64 bits",
+            "use one from -9223372036854775808 to 9223372036854775807",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The type that both can be brought to; a literal takes the type of the other.

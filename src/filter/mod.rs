@@ -26,7 +26,9 @@
 //! - `/` divides as floats do, also integers. Other arithmetic on integers is exact or an error; `% 0` is
 //!   null.
 //! - An f32 column compared with a number that is written out is compared as f32, so `0.1` is what the
-//!   column holds for it. Other pairs are compared as f64.
+//!   column holds for it; as f64 where f32 would make it infinite or 0. Other pairs are compared as f64.
+//! - Whole numbers of every width are compared as 64 bits: `label = 3000000000` is false of an i32, and
+//!   no error. One that is written out beyond 64 bits is an error beside a column of whole numbers.
 //! - A column of classes is compared with a class's name or index: `label = 'cat'`. A name that is no
 //!   class is an error. Two such columns are compared by index where they have the same classes, and
 //!   else by name.

@@ -15,11 +15,14 @@ use crate::{Error, Result};
 
 /// The name by which a filter tells columns of the metrics from those of the table.
 const METRICS: &str = "metrics";
+/// What stands before them where the table itself has that name.
+const RUN: &str = "run";
 
 impl Metrics<'_> {
     /// The rows of a table of which a [filter](crate::filter) is true, in rising order. The filter may
     /// name the table's columns and those of these metrics, joined by `example_id`; of a column that both
-    /// have the name alone means the table's, and `metrics.label` the other.
+    /// have the name alone means the table's, and `metrics.label` the other (`run.label` where the table
+    /// itself is called `metrics`).
     ///
     /// Rows without metrics are not taken; a row with several is when the filter is true of one.
     ///
@@ -59,7 +62,11 @@ impl Metrics<'_> {
             self.check_joined(pass, table)?;
         }
         let of_table = table.filter_columns();
-        let of_metrics = filter_columns(METRICS, self.batches()?.schema());
+        let mut of_metrics = filter_columns(METRICS, self.batches()?.schema());
+        if table.name().to_lowercase() == METRICS {
+            // `metrics.loss` may mean either then, and is an error that names these.
+            of_metrics.extend(filter_columns(RUN, self.batches()?.schema()));
+        }
         let columns: Vec<FilterColumn> = of_table.iter().chain(&of_metrics).cloned().collect();
         let filter = Filter::parse(filter, &columns)?;
         let (own, theirs): (Vec<usize>, Vec<usize>) = filter
@@ -83,9 +90,10 @@ impl Metrics<'_> {
         for batch in self.clone().columns(&names).batches()? {
             let batch = batch?;
             let ids = row_ids(&batch, table)?;
-            let joined = |place: usize, column: &FilterColumn| match place < of_table.len() {
-                true => self.of_rows(&held, column, &ids),
-                false => Ok(batch.column_by_name(column.name()).cloned()),
+            let joined = |place: usize, column: &FilterColumn| match place + 1 {
+                own if own < of_table.len() => self.of_rows(&held, column, &ids),
+                index if index == of_table.len() => Ok(Some(Arc::new(ids.clone()) as ArrayRef)),
+                _ => Ok(batch.column_by_name(column.name()).cloned()),
             };
             let arrays = columns.iter().enumerate();
             let arrays = arrays.map(|(place, column)| joined(place, column));
@@ -109,7 +117,6 @@ impl Metrics<'_> {
             Some(array) => take(array, ids, None)
                 .map(Some)
                 .map_err(|error| Error::storage("join a table", self.place(), error)),
-            None if column.name() == EXAMPLE_ID => Ok(Some(Arc::new(ids.clone()))),
             None => Ok(None),
         }
     }

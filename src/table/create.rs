@@ -10,6 +10,7 @@ use super::append::FileWriter;
 use super::check::{BatchCheck, stored_schema};
 use super::chunks::Chunks;
 use super::dataset::write_name;
+use super::roles::check_roles;
 use super::{Columns, DeltaTable, Table};
 use crate::storage::{Location, names};
 use crate::{Error, Result};
@@ -122,12 +123,15 @@ impl Table {
 
     /// Appends rows to the latest revision and returns the new one.
     ///
-    /// Columns may come in any order; roles are the table's. The new rows follow those of every
-    /// earlier revision, so an `example_id` keeps its meaning.
+    /// Columns may come in any order; roles are the table's, and columns without one take them: integers
+    /// are the indices of the table's classes. The new rows follow those of every earlier revision, so an
+    /// `example_id` keeps its meaning.
     ///
     /// # Errors
-    /// `Invalid` for a column that is missing, unknown or of another type or embedding width, and for
-    /// bad weights; `Storage` when the store fails or other writers win again and again.
+    /// `Invalid` for a column that is missing, unknown or of another type, role or embedding width, for
+    /// one where the table or the rows say how boxes, masks or keypoints are to be read and the other
+    /// says nothing, class names for a column that has no role, and bad weights; `Storage` when the store
+    /// fails or other writers win again and again.
     pub fn append(&self, columns: Columns) -> Result<Self> {
         let batch = columns.into_batch(&format!("the rows for {}", place(self.name())))?;
         let writer_id = Ulid::new().to_string();
@@ -135,6 +139,7 @@ impl Table {
             let latest = self.latest()?;
             let first_row = latest.row_count();
             let schema: SchemaRef = Arc::clone(latest.schema());
+            check_roles(&schema, batch.schema_ref(), &place(self.name()))?;
             let batch =
                 BatchCheck::new(schema.clone(), &place(self.name()), first_row).check(&batch)?;
             if batch.num_rows() == 0 {

@@ -34,6 +34,7 @@ mod local_name;
 mod needed;
 mod nested;
 mod revisions;
+mod roles;
 mod rows;
 mod schema;
 mod select;
@@ -66,6 +67,6 @@ pub(crate) use instances::{Instance, InstanceColumns, InstanceReader, RawBox, Sh
 pub(crate) use needed::Needed;
 pub(crate) use nested::list_of_structs;
 pub(crate) use rows::{Damaged, PassOver};
-pub(crate) use schema::names as column_names;
+pub(crate) use schema::{names as column_names, would_misread};
 pub(crate) use select::filter_columns;
 pub(crate) use snapshot::Wanted;

@@ -137,6 +137,20 @@ impl Role {
     }
 }
 
+/// Whether values under the role `given` would be misread in a column of the role `held`, or the other
+/// way round: coordinates, masks or class names of another convention, or of one that nobody named.
+pub(crate) fn would_misread(held: Option<&Role>, given: Option<&Role>) -> bool {
+    match (held, given) {
+        (Some(Role::Category { names: held }), Some(Role::Category { names: given })) => {
+            !held.is_empty() && !given.is_empty() && held != given
+        }
+        (held, given) => {
+            let is_geometry = |role: Option<&Role>| role.is_some_and(Role::is_geometry);
+            held != given && (is_geometry(held) || is_geometry(given))
+        }
+    }
+}
+
 fn is_empty(names: &Arc<[String]>) -> bool {
     names.is_empty()
 }

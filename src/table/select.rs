@@ -12,6 +12,8 @@ use crate::filter::{Filter, FilterColumn};
 
 /// The row index under the name that metrics know it by.
 pub(crate) const EXAMPLE_ID: &str = "example_id";
+/// What stands before it where the table has a column of that name.
+const ROW: &str = "row";
 
 /// The columns of a schema as filters know them, with the class names of their roles.
 pub(crate) fn filter_columns(table: &str, schema: &Schema) -> Vec<FilterColumn> {
@@ -27,18 +29,27 @@ pub(crate) fn filter_columns(table: &str, schema: &Schema) -> Vec<FilterColumn> 
 }
 
 impl Table {
-    /// The columns that a filter of this table may name: its own, and `example_id`, the row index, unless
-    /// a column has that name.
+    /// The columns that a filter of this table may name: its own, and behind them `example_id`, the row
+    /// index. Where a column has that name, both need a prefix: the table's name and `row`.
     pub(crate) fn filter_columns(&self) -> Vec<FilterColumn> {
-        let mut columns = filter_columns(self.name(), self.schema());
-        if self.schema().fields().find(EXAMPLE_ID).is_none() {
-            columns.push(FilterColumn::new(self.name(), EXAMPLE_ID, DataType::Int64));
-        }
-        columns
+        let columns = filter_columns(self.name(), self.schema());
+        let is_index = |column: &FilterColumn| column.name().eq_ignore_ascii_case(EXAMPLE_ID);
+        let (table, is_taken) = match columns.iter().any(is_index) {
+            true => (ROW, true),
+            false => (self.name(), false),
+        };
+        let index = FilterColumn::new(table, EXAMPLE_ID, DataType::Int64);
+        let all = columns.into_iter().chain([index]);
+        all.map(|column| match is_taken && is_index(&column) {
+            true => column.qualified(),
+            false => column,
+        })
+        .collect()
     }
 
     /// The rows of which a [filter](crate::filter) is true, in rising order. Beside the columns it may
-    /// name `example_id`, the row index.
+    /// name `example_id`, the row index. Where the table has a column of that name, the name alone is an
+    /// error: `pets.example_id` is the column of the table `pets`, `row.example_id` the index.
     ///
     /// ```
     /// use emberlens::{storage::Location, table::{Column, Columns, Role, Table}};
@@ -97,18 +108,16 @@ impl Edit {
     }
 }
 
-/// Arrays for a filter's columns, from a batch whose first row is row `first` of the table.
+/// Arrays for a filter's columns, the last of which is the row index, from a batch whose first row is row `first` of the table.
 fn arrays_of(columns: &[FilterColumn], batch: &RecordBatch, first: u64) -> Vec<Option<ArrayRef>> {
-    let arrays = columns
+    let Some((_index, own)) = columns.split_last() else {
+        return Vec::new();
+    };
+    let first = i64::try_from(first).unwrap_or(i64::MAX);
+    let rows = first..first.saturating_add_unsigned(batch.num_rows() as u64);
+    let index = Arc::new(Int64Array::from_iter_values(rows)) as ArrayRef;
+    let own = own
         .iter()
-        .map(|column| match batch.column_by_name(column.name()) {
-            Some(array) => Some(Arc::clone(array)),
-            None if column.name() == EXAMPLE_ID => {
-                let first = i64::try_from(first).unwrap_or(i64::MAX);
-                let rows = first..first.saturating_add_unsigned(batch.num_rows() as u64);
-                Some(Arc::new(Int64Array::from_iter_values(rows)) as ArrayRef)
-            }
-            None => None,
-        });
-    arrays.collect()
+        .map(|column| batch.column_by_name(column.name()).cloned());
+    own.chain([Some(index)]).collect()
 }

@@ -54,7 +54,14 @@ fn only_files_with_edited_rows_are_written_anew() {
         .set("weight", [11], 0);
     let preview = edit.preview().unwrap();
     assert_eq!(files(&table), before, "a look writes nothing");
-    assert_eq!((preview.rows, preview.parent), (3, 2));
+    assert_eq!((preview.rows, preview.selected, preview.parent), (3, 3, 2));
+    // Row 2 is a cow already; nobody else is meant, or nobody at all.
+    let same = table.edit().set("label", [2, 2], "cow").preview().unwrap();
+    assert_eq!((same.rows, same.selected), (0, 1));
+    let none = table.edit().set("label", [], "cow").preview().unwrap();
+    assert_eq!((none.rows, none.selected), (0, 0));
+    let all = table.edit().set_all("weight", 1).preview().unwrap();
+    assert_eq!((all.rows, all.selected), (0, 30));
     assert_eq!(
         preview.columns,
         [("label".to_owned(), 2), ("weight".to_owned(), 1)]

@@ -31,7 +31,10 @@ fn an_edit_of_an_old_revision_fails_and_says_what_came_first() {
     let latest = theirs.commit().unwrap().table;
     let before = files(&table);
 
+    let look = mine.preview().unwrap_err();
+    assert_eq!(look.kind(), ErrorKind::Conflict, "{look}");
     let error = mine.commit().unwrap_err();
+    assert_eq!(error.to_string(), look.to_string());
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let text = error.to_string();
     for part in [

@@ -82,6 +82,123 @@ fn columns(rows: usize) -> Columns {
         )
 }
 
+/// Columns whose roles say how values are to be read.
+const CONVENTIONS: [&str; 5] = ["boxes", "turned", "masks", "classes", "pose"];
+
+/// Rows under another role, or under one that the table lacks, would be read as what they are not.
+#[test]
+fn of_a_table_are_those_of_rows_that_are_appended() {
+    let folder = Project::open("memory://", "p").unwrap();
+    let boxes = |format| Role::Boxes {
+        format,
+        normalised: false,
+        names: Default::default(),
+    };
+    let label = || Column::from(vec![0_i32]);
+    let four = || {
+        Column::from_array(
+            Column::embedding(Array2::zeros((1, 4)).view())
+                .values()
+                .clone(),
+        )
+    };
+    let cases = [
+        (
+            label().role(Role::category(["cat"])),
+            label().role(Role::category(["dog"])),
+            false,
+        ),
+        (label().role(Role::category(["cat"])), label(), true),
+        (
+            label().role(Role::category(["cat"])),
+            label().role(Role::category(Vec::<String>::new())),
+            true,
+        ),
+        (label(), label().role(Role::category(["cat"])), false),
+        (label(), label().role(Role::Id), true),
+        (
+            label().role(Role::Id),
+            label().role(Role::category(["cat"])),
+            false,
+        ),
+        (
+            four().role(boxes(BoxFormat::Xywh)),
+            four().role(boxes(BoxFormat::Xyxy)),
+            false,
+        ),
+        (
+            four().role(boxes(BoxFormat::Xywh)),
+            four().role(boxes(BoxFormat::Xywh)),
+            true,
+        ),
+        (four(), four().role(boxes(BoxFormat::Xywh)), false),
+        (four().role(boxes(BoxFormat::Xywh)), four(), false),
+    ];
+    for (number, (held, given, fits)) in cases.into_iter().enumerate() {
+        let told = format!("{:?} and {:?}", held.get_role(), given.get_role());
+        let table = folder
+            .create_table(
+                &format!("t{number}"),
+                Columns::new().with("x", held.clone()),
+            )
+            .unwrap();
+        let appended = table.append(Columns::new().with("x", given.clone()));
+        assert_eq!(appended.is_ok(), fits, "{told}");
+        if let Err(error) = appended {
+            for role in [held.get_role(), given.get_role()] {
+                let role = role.map_or("without a role".into(), |role| {
+                    serde_json::to_string(role).unwrap()
+                });
+                assert!(error.to_string().contains(&role), "{error} has no {role}");
+            }
+            assert_eq!(table.latest().unwrap().row_count(), 1);
+        }
+    }
+}
+
+#[test]
+fn of_a_stream_are_those_of_every_pass() {
+    let project = Project::open("memory://", "p").unwrap();
+    let run = project.run("r").start().unwrap();
+    let four = || {
+        Column::from_array(
+            Column::embedding(Array2::zeros((1, 4)).view())
+                .values()
+                .clone(),
+        )
+    };
+    let boxes = || {
+        four().role(Role::Boxes {
+            format: BoxFormat::Xyxy,
+            normalised: true,
+            names: Default::default(),
+        })
+    };
+    let pass = |stream: &str, epoch: i64, column: Column| {
+        let columns = Columns::new()
+            .with("example_id", vec![0_i64])
+            .with("x", column);
+        run.add_metrics(
+            stream,
+            columns,
+            None,
+            Some(Position::new("train").epoch(epoch)),
+        )
+    };
+    pass("named", 0, boxes()).unwrap();
+    let error = pass("named", 1, four()).unwrap_err().to_string();
+    assert!(
+        error.contains("without a role") && error.contains("xyxy"),
+        "{error}"
+    );
+    pass("bare", 0, four()).unwrap();
+    let error = pass("bare", 1, boxes()).unwrap_err().to_string();
+    assert!(
+        error.contains("without a role") && error.contains("xyxy"),
+        "{error}"
+    );
+}
+
 fn expected() -> Vec<(String, Option<Role>)> {
     let columns = columns(1);
     let roles = columns
@@ -113,13 +230,25 @@ fn of_tables_and_their_revisions() {
         let names = reopened.category_names("label").unwrap();
         assert_eq!(names, ["Katze", "犬", ""]);
 
-        // Plain columns take the roles that the table has.
-        let plain = columns(1)
-            .iter()
-            .fold(Columns::new(), |all, (name, column)| {
-                all.with(name, Column::from_array(column.values().clone()))
-            });
+        // Plain columns take the roles that the table has, where no convention is at stake.
+        let without = |bare: &dyn Fn(&str) -> bool| {
+            columns(1)
+                .iter()
+                .fold(Columns::new(), |all, (name, column)| match bare(name) {
+                    true => all.with(name, Column::from_array(column.values().clone())),
+                    false => all.with(name, column.clone()),
+                })
+        };
+        let plain = without(&|name| !CONVENTIONS.contains(&name));
         assert_roles(&second.append(plain).unwrap());
+        for name in CONVENTIONS {
+            let error = second.append(without(&|other| other == name)).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains(&format!("`{name}`")) && error.contains("without a role"),
+                "{error}"
+            );
+        }
     }
 }
 

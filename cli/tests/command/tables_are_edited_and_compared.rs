@@ -116,7 +116,19 @@ fn a_revision_is_compared_and_undone() {
     let listed = example.json(&["revisions", "ink"]);
     assert_eq!(listed["revisions"][3]["undoes"], 1);
     let text = example.text(&["edit", "ink", "--set", "label=cat", "--rows", "0"]);
-    assert!(text.contains("nothing to change"), "{text}");
+    assert!(
+        text.contains("every cell holds its value already"),
+        "{text}"
+    );
+    let text = example.text(&[
+        "edit",
+        "ink",
+        "--set",
+        "label=cat",
+        "--where",
+        "example_id > 99",
+    ]);
+    assert!(text.contains("no row is meant"), "{text}");
     assert_eq!(
         example.json(&["revisions", "ink"])["revisions"]
             .as_array()
@@ -140,6 +152,16 @@ fn an_edit_of_a_named_revision_fails_when_there_is_a_later_one() {
         "{text}"
     );
     assert_eq!(text.lines().count(), 1, "{text}");
+    let dry = [
+        "edit",
+        "ink@0",
+        "--set",
+        "label=cat",
+        "--rows",
+        "1",
+        "--dry-run",
+    ];
+    assert_eq!(fails(&example, &dry, 1), text);
     assert_eq!(labels(&example), [1, 1, 1, 1]);
     let text = fails(&example, &["undo", "ink"], 1);
     assert!(text.contains("ink@1"), "{text}");

@@ -11,6 +11,7 @@
 //! | an output type of your own | [`SampleMetrics`] and [`tensors`], or [`Lens::collector`] |
 //! | a dataset that is shuffled, sampled or split | [`IndexedDataset`], [`IndexedBatcher`], [`example_ids`] |
 //! | rows by their weights | [`SampledLoader`] |
+//! | a dataset as a table | [`table_from_dataset`] |
 //!
 //! # How a training is followed
 //!
@@ -38,6 +39,7 @@ mod dataset;
 mod error;
 mod indexed;
 mod interrupt;
+mod items;
 mod launch;
 mod lens;
 mod options;
@@ -47,6 +49,7 @@ mod progress;
 mod sampled;
 mod session;
 mod shared;
+mod table;
 mod tap;
 mod teller;
 pub mod tensors;
@@ -60,5 +63,6 @@ pub use lens::Lens;
 pub use outputs::{BurnPrediction, OutputMetrics, OutputOptions, SampleMetrics, TapEmbeddings};
 pub use predictor::{BurnPredictor, StepPredictor};
 pub use sampled::SampledLoader;
+pub use table::table_from_dataset;
 pub use tap::{Captured, Tap, capture};
 pub use tracked::Tracked;

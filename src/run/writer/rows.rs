@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::run::passes::{EXAMPLE_ID, POSITION};
 use crate::run::stream_table::StreamTable;
-use crate::table::{Column, Columns, Role, Table, column_names, role};
+use crate::table::{Column, Columns, Role, Table, column_names, role, would_misread};
 use crate::{Error, Result};
 
 /// The rows of one pass: what they must look like and how many there were.
@@ -323,9 +323,10 @@ fn compatible(new: &Schema, known: &Schema, place: &str) -> Result<()> {
             {
                 (classes(&old), classes(&new))
             }
-            // Pixels read as fractions, or degrees as radians, would go unnoticed.
-            (Some(old), Some(new)) if old != new && (old.is_geometry() || new.is_geometry()) => {
-                (text(&old), text(&new))
+            // Pixels read as fractions, or degrees as radians, would go unnoticed, also where one pass
+            // says what it has and the other does not.
+            (old, new) if would_misread(old.as_ref(), new.as_ref()) => {
+                (text(old.as_ref()), text(new.as_ref()))
             }
             _ => (describe(known), describe(field)),
         };
@@ -346,8 +347,11 @@ fn classes(names: &[String]) -> String {
     format!("a category of {}", names.join(", "))
 }
 
-fn text(role: &Role) -> String {
-    serde_json::to_string(role).unwrap_or_else(|_| format!("{role:?}"))
+fn text(role: Option<&Role>) -> String {
+    role.map_or_else(
+        || "a column without a role".to_owned(),
+        |role| serde_json::to_string(role).unwrap_or_else(|_| format!("{role:?}")),
+    )
 }
 
 fn describe(field: &Field) -> String {

@@ -47,6 +47,20 @@ pub(in crate::table) struct Assignment {
     pub(in crate::table) values: ArrayRef,
 }
 
+/// How many rows of a table the assignments name.
+pub(super) fn selected(assignments: &[Assignment], row_count: u64) -> u64 {
+    let mut rows: Vec<u64> = Vec::new();
+    for one in assignments {
+        match &one.rows {
+            Selected::All => return row_count,
+            Selected::Rows(more) => rows.extend_from_slice(more),
+        }
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    rows.len() as u64
+}
+
 /// Whether one of the assignments sets a row in `first..end`.
 pub(super) fn touches(assignments: &[Assignment], first: u64, end: u64) -> bool {
     assignments

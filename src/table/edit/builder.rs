@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 
-use super::apply::{Assignment, Selected};
+use super::apply::{Assignment, Selected, selected};
 use super::change::CellChange;
 use super::details::{Details, Told};
 use super::kind::ColumnKind;
@@ -69,6 +69,8 @@ pub struct Preview {
     pub changes: Vec<CellChange>,
     /// Rows with such a cell.
     pub rows: u64,
+    /// Rows that are meant, also those whose cells hold their value already.
+    pub selected: u64,
     /// Columns with such a cell, and how many; columns that would be added are among them.
     pub columns: Vec<(String, u64)>,
     /// The revision that the edit was made for.
@@ -165,15 +167,17 @@ impl Edit {
     /// One file and its rows, and all changes.
     ///
     /// # Errors
-    /// As [`Edit::commit`], without conflicts.
+    /// As [`Edit::commit`]; a conflict as the table is now.
     pub fn preview(&self) -> Result<Preview> {
         let (schema, assignments) = self.resolve()?;
+        self.check_latest()?;
         let mut changes = Vec::new();
         let see = &mut |change| changes.push(change);
         let looked = self.rewrite(&schema, &assignments, Purpose::Look, see)?;
         Ok(Preview {
             changes,
             rows: looked.rows,
+            selected: selected(&assignments, self.table.row_count()),
             columns: self.columns(&schema, &looked),
             parent: self.table.revision(),
         })
@@ -193,10 +197,7 @@ impl Edit {
     /// lists); `Corrupt` names a damaged file.
     pub fn commit(mut self) -> Result<Edited> {
         let (schema, assignments) = self.resolve()?;
-        let delta = self.table.delta();
-        if delta.latest()?.version() > self.table.revision() {
-            return Err(delta.moved_on(self.table.revision()));
-        }
+        self.check_latest()?;
         let rewritten = self.rewrite(&schema, &assignments, Purpose::Write, &mut |_| {})?;
         let columns = self.columns(&schema, &rewritten);
         if columns.is_empty() {
@@ -248,6 +249,15 @@ impl Edit {
         let column = column.to_owned();
         self.sets.push(Set { column, which });
         self
+    }
+
+    /// Whether there is no later revision yet.
+    fn check_latest(&self) -> Result<()> {
+        let (delta, own) = (self.table.delta(), self.table.revision());
+        match delta.latest()?.version() > own {
+            true => Err(delta.moved_on(own)),
+            false => Ok(()),
+        }
     }
 
     fn rewrite(

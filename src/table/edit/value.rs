@@ -173,9 +173,33 @@ fn narrow(wide: &ArrayRef, values: &[Value], field: &Field) -> Result<ArrayRef> 
     let lost = (0..wide.len()).find(|&row| {
         wide.is_null(row) != cast.is_null(row) || is_finite(wide, row) != is_finite(&cast, row)
     });
-    match lost.and_then(|row| values.get(row)) {
-        Some(value) => Err(refused(value, field)),
-        None => Ok(cast),
+    if let Some(value) = lost.and_then(|row| values.get(row)) {
+        return Err(refused(value, field));
+    }
+    for (row, value) in values.iter().enumerate() {
+        let held = super::value_at(&cast, row);
+        if is_rounded(value, &held) {
+            return Err(Error::invalid(
+                told(field),
+                value,
+                format!("{} would hold {held} in its place", field.data_type()),
+                "use a number that it holds, or a column of another type",
+            ));
+        }
+    }
+    Ok(cast)
+}
+
+/// Whether a float column would hold something else than was given. Fractions are rounded as every float
+/// is (0.1); whole numbers are exact, and what is not 0 does not become it.
+fn is_rounded(given: &Value, held: &Value) -> bool {
+    match (given, held) {
+        (Value::Integer(given), Value::Float(held)) => *held as i128 != i128::from(*given),
+        (Value::Float(given), Value::Float(held)) => {
+            let is_whole = given.is_finite() && given.fract() == 0.0;
+            (is_whole && held != given) || (*given != 0.0 && *held == 0.0)
+        }
+        _ => false,
     }
 }
 
@@ -321,6 +345,25 @@ mod tests {
         assert!(array_of(&[f64::NAN.into(), f64::NEG_INFINITY.into()], &float).is_ok());
         assert!(refusal(1e39, &float).contains("Float32"));
         assert!(refusal("high", &float).contains("high"));
+        // Fractions are rounded; whole numbers that a float does not hold, and what would vanish, are not.
+        for fits in [
+            Value::from(0.1),
+            16_777_216.into(),
+            1e20_f32.into(),
+            (-0.0).into(),
+        ] {
+            assert!(
+                array_of(std::slice::from_ref(&fits), &float).is_ok(),
+                "{fits}"
+            );
+        }
+        assert!(refusal(16_777_217, &float).contains("16777217"));
+        assert!(refusal(16_777_217.0, &float).contains("16777217"));
+        assert!(refusal(1e-60, &float).contains("Float32"));
+        let double = column(DataType::Float64, None);
+        assert!(array_of(&[(1_i64 << 53).into(), 1e300.into()], &double).is_ok());
+        assert!(refusal((1_i64 << 53) + 1, &double).contains("9007199254740993"));
+        assert!(refusal(i64::MAX, &double).contains("9223372036854775807"));
     }
 
     #[test]
