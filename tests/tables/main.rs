@@ -1,9 +1,9 @@
 //! Promises of tables, one in each file: what goes in and comes out, revisions, filters, samplers.
 
 #[path = "../inputs/yolo.rs"]
-mod yolo;
 
 mod a_failed_edit_leaves_the_old_or_the_new_revision;
+mod a_filter_says_which_column_it_means;
 mod a_split_is_fair_and_comes_back;
 mod an_edit_can_be_undone;
 mod an_edit_is_a_new_revision;
@@ -23,4 +23,5 @@ mod roles_survive;
 mod samplers_follow_weights;
 mod tables_import_what_people_have;
 mod text_files_become_tables;
+mod yolo;
 mod yolo_data_sets_come_in_and_go_out;
