@@ -265,8 +265,12 @@ impl Project {
         self.runs_location().list_folders()
     }
 
-    /// Creates the project unless it is there.
-    pub(crate) fn create(&self) -> Result<()> {
+    /// Creates the project unless it is there: its document with the name that it was given. Whatever
+    /// makes a run or [`Project::create_table`] does so by itself; imports take a folder and do not.
+    ///
+    /// # Errors
+    /// `Storage` when the root is not writable.
+    pub fn create(&self) -> Result<()> {
         project_document::create(&self.location, &self.name)
     }
 

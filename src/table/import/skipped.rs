@@ -18,6 +18,16 @@ pub struct Imported {
     pub skipped: Skipped,
 }
 
+impl Imported {
+    /// A table of which nothing was left out.
+    pub fn whole(table: Table) -> Self {
+        Self {
+            table,
+            skipped: Skipped::default(),
+        }
+    }
+}
+
 /// Why an annotation, a line or an image was skipped.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
