@@ -10,7 +10,7 @@ const MIDDLE: i64 = 2;
 /// Coordinates beyond are a mistake, and would not fit the integers that COCO draws with.
 const FARTHEST: f64 = (1 << 28) as f64;
 /// Pixel columns that all edges of a polygon may cross together.
-const MOST_CROSSINGS: u64 = 1 << 26;
+const MOST_CROSSINGS: u64 = 1 << 22;
 
 impl Rle {
     /// The pixels inside a polygon, which may cross itself and reach beyond the image.
@@ -31,7 +31,7 @@ impl Rle {
     /// # Errors
     /// `Invalid` for fewer than three points, an odd number of values, a coordinate that is not finite
     /// or beyond 2^28, and sizes as [`Rle::from_counts`]; `TooLarge` when the edges cross more
-    /// than 2^26 columns of pixels.
+    /// than 2^22 columns of pixels.
     ///
     /// # Source
     /// `rleFrPoly` of COCO's `maskApi.c`: edges on a grid five times finer, run lengths between the
