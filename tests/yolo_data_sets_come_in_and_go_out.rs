@@ -202,7 +202,7 @@ fn tables_become_the_splits_of_one_data_set() {
     assert!(!out.path().join("images/val").exists());
     let yaml = fs::read_to_string(out.path().join("data.yaml")).unwrap();
     assert!(
-        yaml.contains("\"train\": images/train") && yaml.contains("\"val\": images/val"),
+        yaml.contains("train: images/train") && yaml.contains("val: images/val"),
         "{yaml}"
     );
 
@@ -265,9 +265,7 @@ fn coco_becomes_yolo_without_what_yolo_cannot_say() {
         text.contains("a crowd in instance 1") && text.contains("row 0"),
         "{text}"
     );
-    assert!(
-        !out("strict").join("labels/train").exists() && !out("strict").join("data.yaml").exists()
-    );
+    assert!(!out("strict").exists(), "an empty folder is left");
     let exported = export::yolo(&table, &out("b"), &boxes.lenient(true), Existing::Refuse).unwrap();
     // The third box has its centre in x at 45 of 40 pixels.
     let reasons: Vec<_> = exported

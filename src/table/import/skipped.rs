@@ -94,7 +94,7 @@ impl fmt::Display for SkipReason {
 pub struct SkippedKind {
     /// How many.
     pub count: u64,
-    /// The first few, as the errors of a strict import.
+    /// The first few, as the errors of a strict import without their advice.
     pub examples: Vec<String>,
 }
 
@@ -124,8 +124,24 @@ impl Skipped {
         let kind = self.kinds.entry(reason).or_default();
         kind.count += 1;
         if kind.examples.len() < EXAMPLES {
-            kind.examples.push(error.chain());
+            kind.examples.push(without_hint(error));
         }
+    }
+}
+
+/// What is wrong and where: how to go about it was decided.
+fn without_hint(error: &Error) -> String {
+    match error {
+        Error::Import {
+            reason,
+            position,
+            path,
+            ..
+        } => format!("{reason} at {position} ({path})"),
+        Error::Value {
+            column, row, found, ..
+        } => format!("column `{column}` holds {found} in row {row}"),
+        other => other.chain(),
     }
 }
 

@@ -74,7 +74,7 @@ impl CocoOptions {
 /// at an export. Everything else (licences, URLs, captions, `num_keypoints`) is left out.
 ///
 /// # Memory
-/// The annotations: polygons as numbers, about half the size of the file. Images, masks and rows one
+/// The annotations, about as much as the file is large. Images, masks and rows one
 /// chunk at a time. The file is read twice.
 ///
 /// # Errors
