@@ -102,7 +102,8 @@ pub(crate) fn check_polygon(points: &[f64]) -> Result<()> {
             "leave it out, or give both coordinates of every point",
         );
     }
-    match points.iter().find(|value| !(value.abs() <= FARTHEST)) {
+    let is_near = |value: &f64| value.abs() <= FARTHEST;
+    match points.iter().find(|value| !is_near(value)) {
         None => Ok(()),
         Some(value) => wrong(
             value.to_string(),

@@ -17,9 +17,9 @@ use crate::{BoxError, Error, Result};
 ///
 /// Of the table the columns `file_name`, `width`, `height`, `image_id` (else images are numbered from 1)
 /// and those of instances are taken: `boxes`, `masks` and `keypoints`, or other names where their role
-/// tells which they are. Ids of annotations and categories are those of the import, or count from
-/// 1. Masks are written as the polygons that they came as, else as compressed run lengths. An area that
-/// is not known is that of the mask, or of the box; a box that is not there is that around the mask.
+/// tells which they are. Ids of annotations and categories are those of the import, else numbers from
+/// one on. Masks are written as the polygons that they came as, else as compressed run lengths. An area
+/// that is not known is that of the mask, or of the box; a box that is not there is that around the mask.
 ///
 /// # Shapes and units
 /// Pixels, x, y, width, height. Widths and heights are the shortest decimals that give the corners of

@@ -195,15 +195,15 @@ impl Writer<'_> {
         let mut text = String::new();
         for (number, instance) in image.instances.iter().enumerate() {
             let written = line(self.options.task, instance, image.width, image.height);
-            let written = written.map_err(|(reason, found)| Defect {
-                reason,
-                error: Error::Value {
+            let written = written.map_err(|(reason, found)| {
+                let error = Error::Value {
                     column: "instances".into(),
                     row: image.row,
                     found: format!("{found} in instance {number}"),
                     expected: "something that YOLO can say".into(),
                     hint: "leave it out, or let a lenient export do so".into(),
-                },
+                };
+                Defect::new(reason, error)
             });
             if let Some(written) = self.sieve.pass(written)? {
                 text.push_str(&written);

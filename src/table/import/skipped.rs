@@ -179,7 +179,7 @@ impl Sieve {
     pub(in crate::table) fn pass<T>(&mut self, outcome: Result<T, Defect>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(Defect { reason, error }) => self.refuse(reason, error).map(|()| None),
+            Err(Defect { reason, error }) => self.refuse(reason, *error).map(|()| None),
         }
     }
 
@@ -191,8 +191,22 @@ impl Sieve {
 /// An error about one thing that could be skipped, with the reason under which it counts.
 #[derive(Debug)]
 pub(in crate::table) struct Defect {
-    pub(in crate::table) reason: SkipReason,
-    pub(in crate::table) error: Error,
+    reason: SkipReason,
+    error: Box<Error>,
+}
+
+impl Defect {
+    pub(in crate::table) fn new(reason: SkipReason, error: Error) -> Self {
+        Self {
+            reason,
+            error: Box::new(error),
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::table) fn into_error(self) -> Error {
+        *self.error
+    }
 }
 
 #[cfg(test)]

@@ -17,8 +17,11 @@ pub(crate) struct InstanceColumns {
     columns: Vec<(String, Role)>,
 }
 
+/// Whether a role is that of a kind of columns.
+type IsOfKind = fn(&Role) -> bool;
+
 /// The kinds of columns, by the name that imports give them.
-const KINDS: [(&str, fn(&Role) -> bool); 4] = [
+const KINDS: [(&str, IsOfKind); 4] = [
     ("boxes", |role| matches!(role, Role::Boxes { .. })),
     ("oriented_boxes", |role| {
         matches!(role, Role::OrientedBoxes { .. })
