@@ -1,8 +1,9 @@
-//! A COCO file becomes a table whose truths pycocotools would evaluate the same, and a table becomes a COCO
-//! file: with the same ids, boxes, polygons, run lengths and keypoints as the one it came from.
+//! A COCO file becomes a table whose truths pycocotools would evaluate the same, and a table
+//! becomes a COCO file: with the same ids, boxes, polygons, run lengths and keypoints as the one it
+//! came from.
 //!
-//! `tests/inputs/datasets.py` made the files and pycocotools' summaries of them. What is exported is given
-//! to pycocotools itself where there is one: `EMBERLENS_PYTHON=V/bin/python`.
+//! `tests/inputs/datasets.py` made the files and pycocotools' summaries of them. What is exported
+//! is given to pycocotools itself where there is one: `EMBERLENS_PYTHON=V/bin/python`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! What is wrong in a COCO file is told with the file, the id and the value, or skipped and counted when
-//! asked; files that are no JSON are refused with line and column, wherever they break off.
+//! What is wrong in a COCO file is told with the file, the id and the value, or skipped and counted
+//! when asked; files that are no JSON are refused with line and column, wherever they break off.
 
 #![allow(clippy::unwrap_used)]
 

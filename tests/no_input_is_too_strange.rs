@@ -2,9 +2,9 @@
 //! files or annotations, reading answers with a value or an error: no panic, and no memory for sizes
 //! that only a file claims.
 //!
-//! `EMBERLENS_PROOF_INPUTS` sets how many inputs each target gets, `EMBERLENS_PROOF_TARGET` names the only
-//! one to run, `EMBERLENS_PROOF_SEED` (0) draws others. `fuzz/` has
-//! the same targets, guided by coverage.
+//! `EMBERLENS_PROOF_INPUTS` sets how many inputs each target gets, `EMBERLENS_PROOF_TARGET` names
+//! the only one to run, `EMBERLENS_PROOF_SEED` (0) draws others. `fuzz/` has the same targets,
+//! guided by coverage.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 

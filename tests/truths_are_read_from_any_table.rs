@@ -1,5 +1,5 @@
-//! The true instances of a table are read whoever made it, in the conventions that the roles of its columns
-//! name; what does not fit them is told with column, row and instance.
+//! The true instances of a table are read whoever made it, in the conventions that the roles of its
+//! columns name; what does not fit them is told with column, row and instance.
 
 #![allow(clippy::unwrap_used)]
 

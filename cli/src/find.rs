@@ -95,8 +95,8 @@ impl Place {
         })
     }
 
-    /// The project that something is written to: the one that was named, which need not be there yet, else
-    /// the only one.
+    /// The project that something is written to: the one that was named, which need not be there
+    /// yet, else the only one.
     ///
     /// # Errors
     /// `Invalid` where none is named and there is none, or several.

@@ -74,7 +74,8 @@ enum Command {
     Top(top::Top),
     /// Make a table from a CSV or Parquet file, a folder of images, a COCO or YOLO data set
     Import(import::Import),
-    /// Write a stream of a run, or a table, to a Parquet, CSV or JSON lines file; tables also as COCO or YOLO
+    /// Write a stream of a run, or a table, to a Parquet, CSV or JSON lines file; tables also as
+    /// COCO or YOLO
     Export(Box<export::Export>),
     /// Reduce a matrix, a table or a run's embeddings to a few coordinates
     Reduce(reduce::Reduce),

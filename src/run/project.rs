@@ -36,7 +36,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens a project below a root: a path, or a URL that [`Location::open`] understands (`s3://bucket/runs`).
+    /// Opens a project below a root: a path, or a URL that [`Location::open`] understands
+    /// (`s3://bucket/runs`).
     ///
     /// # Errors
     /// `Invalid` for a root that cannot be understood or a name without a visible character;

@@ -123,8 +123,8 @@ impl<'a> InstanceReader<'a> {
     /// null in all of the columns.
     ///
     /// # Errors
-    /// `Invalid` for columns that differ in their numbers of instances, an instance without a label, a
-    /// null within it, or run lengths that are none; row and instance are named.
+    /// `Invalid` for columns that differ in their numbers of instances, an instance without a
+    /// label, a null within it, or run lengths that are none; row and instance are named.
     pub(crate) fn read(
         &self,
         batch: &RecordBatch,

@@ -155,8 +155,8 @@ impl Iterator for Rows<'_> {
     }
 }
 
-/// The text of a file of labels; none where there is no file. Bytes that are no text become signs that no line
-/// may hold.
+/// The text of a file of labels; none where there is no file. Bytes that are no text become signs
+/// that no line may hold.
 fn labels(path: &Path) -> Result<String> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
