@@ -1,10 +1,10 @@
-//! Whatever stands in the documents of a run, in the log of a table, in data files, names or projection
-//! files, reading answers with a value or an error: no panic, and no memory for sizes that only a file
-//! claims.
+//! Whatever stands in the documents of a run, in the log of a table, in data files, names, projection
+//! files or annotations, reading answers with a value or an error: no panic, and no memory for sizes
+//! that only a file claims.
 //!
-//! `EMBERLENS_PROOF_INPUTS` sets how many inputs each target gets, `EMBERLENS_PROOF_TARGET` names the only
-//! one to run, `EMBERLENS_PROOF_SEED` (0) draws others. `fuzz/` has
-//! the same targets, guided by coverage.
+//! `EMBERLENS_PROOF_INPUTS` sets how many inputs each target gets, `EMBERLENS_PROOF_TARGET` names
+//! the only one to run, `EMBERLENS_PROOF_SEED` (0) draws others. `fuzz/` has the same targets,
+//! guided by coverage.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
@@ -30,6 +30,7 @@ fn inputs(target: &str) -> usize {
         Ok(asked) => asked.parse().unwrap(),
         Err(_) => match target {
             "log" => 500,
+            "annotations" => 200,
             "data_file" | "run" => 1000,
             "names" => 5000,
             _ => 3000,

@@ -95,6 +95,40 @@ impl Place {
         })
     }
 
+    /// The project that something is written to: the one that was named, which need not be there
+    /// yet, else the only one.
+    ///
+    /// # Errors
+    /// `Invalid` where none is named and there is none, or several.
+    pub fn project_to_write(&self) -> Result<Project> {
+        let address = match &self.root {
+            Some(root) => root.clone(),
+            None => Project::default_root()?,
+        };
+        if let Some(name) = &self.project {
+            return Project::open(&address, name);
+        }
+        let root = Location::open(&address)?;
+        let is_there = root.local_path().is_none_or(|path| path.is_dir());
+        let known = if is_there {
+            Project::list(&root)?
+        } else {
+            Vec::new()
+        };
+        let mut projects = known.into_iter().flatten();
+        let reason = match (projects.next(), projects.next()) {
+            (Some(only), None) => return Ok(only),
+            (None, _) => format!("{} has no project yet", root.url()),
+            (Some(first), Some(second)) => {
+                let all = [first, second].into_iter().chain(projects);
+                let names: Vec<String> = all.map(|project| project.name().to_owned()).collect();
+                format!("there are: {}", listed(&names))
+            }
+        };
+        let hint = "name one with --project; it need not be there yet";
+        Err(Error::invalid("project", "none", reason, hint))
+    }
+
     /// The run that `text` means: the path or URL of its folder, else its id, else the newest run
     /// of that name, else the only run whose id begins so.
     ///

@@ -14,6 +14,7 @@ mod draw;
 mod edit;
 mod export;
 mod find;
+mod import;
 mod interrupt;
 mod ls;
 mod narrow;
@@ -26,7 +27,9 @@ mod revisions;
 mod series;
 mod show;
 mod skip;
+mod skipped;
 mod tables;
+mod task;
 mod top;
 mod undo;
 mod vacuum;
@@ -69,8 +72,11 @@ enum Command {
     Show(show::Show),
     /// Rank the samples of a run by a column
     Top(top::Top),
-    /// Write a stream of a run to a Parquet, CSV or JSON lines file
-    Export(export::Export),
+    /// Make a table from a CSV or Parquet file, a folder of images, a COCO or YOLO data set
+    Import(import::Import),
+    /// Write a stream of a run, or a table, to a Parquet, CSV or JSON lines file; tables also as
+    /// COCO or YOLO
+    Export(Box<export::Export>),
     /// Reduce a matrix, a table or a run's embeddings to a few coordinates
     Reduce(reduce::Reduce),
     /// Draw a picture of what is in a run
@@ -99,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Ls(ls) => ls.run(&cli.place),
         Command::Show(show) => show.run(&cli.place),
         Command::Top(top) => top.run(&cli.place),
+        Command::Import(import) => import.run(&cli.place),
         Command::Export(export) => export.run(&cli.place),
         Command::Reduce(reduce) => reduce.run(&cli.place),
         Command::Plot(plot) => plot.run(&cli.place),

@@ -10,7 +10,7 @@ const MIDDLE: i64 = 2;
 /// Coordinates beyond are a mistake, and would not fit the integers that COCO draws with.
 const FARTHEST: f64 = (1 << 28) as f64;
 /// Pixel columns that all edges of a polygon may cross together.
-const MOST_CROSSINGS: u64 = 1 << 26;
+const MOST_CROSSINGS: u64 = 1 << 22;
 
 impl Rle {
     /// The pixels inside a polygon, which may cross itself and reach beyond the image.
@@ -29,9 +29,9 @@ impl Rle {
     /// `x, y, x, y, ...` in pixels, y down; the last point joins the first.
     ///
     /// # Errors
-    /// `Invalid` for fewer than three points, an odd number of values, a coordinate that is not finite
-    /// or beyond 2^28, and sizes as [`Rle::from_counts`]; `TooLarge` when the edges cross more
-    /// than 2^26 columns of pixels.
+    /// `Invalid` for fewer than three points, an odd number of values, a coordinate that is not
+    /// finite or beyond 2^28, and sizes as [`Rle::from_counts`]; `TooLarge` when the edges cross
+    /// more than 2^22 columns of pixels.
     ///
     /// # Source
     /// `rleFrPoly` of COCO's `maskApi.c`: edges on a grid five times finer, run lengths between the
@@ -102,7 +102,8 @@ pub(crate) fn check_polygon(points: &[f64]) -> Result<()> {
             "leave it out, or give both coordinates of every point",
         );
     }
-    match points.iter().find(|value| !(value.abs() <= FARTHEST)) {
+    let is_near = |value: &f64| value.abs() <= FARTHEST;
+    match points.iter().find(|value| !is_near(value)) {
         None => Ok(()),
         Some(value) => wrong(
             value.to_string(),
@@ -112,7 +113,8 @@ pub(crate) fn check_polygon(points: &[f64]) -> Result<()> {
     }
 }
 
-/// Two equal ends leave an empty run between them, and the runs around it are one. The last end stays.
+/// Two equal ends leave an empty run between them, and the runs around it are one. The last end
+/// stays.
 fn without_pairs(ends: Vec<u64>) -> Vec<u64> {
     let mut kept: Vec<u64> = Vec::with_capacity(ends.len());
     let mut ends = ends.into_iter().peekable();

@@ -3,15 +3,16 @@
 use super::{AngleDirection, AngleUnit, OrientedBox};
 
 impl OrientedBox {
-    /// How far, in the unit of the coordinates (pixels), a corner may lie from that of a rectangle: corners
-    /// are often rounded to whole pixels.
+    /// How far, in the unit of the coordinates (pixels), a corner may lie from that of a rectangle:
+    /// corners are often rounded to whole pixels.
     pub const CORNER_TOLERANCE: f64 = 1.0;
 
     /// The box with these corners, in order round it either way; `None` where they are those of no
     /// rectangle, or of one without area.
     ///
-    /// Width is the side from the first corner to the second, so that [`OrientedBox::corners`] begins at the first one
-    /// (of corners that go round against the clock, as seen in the image, the other side is).
+    /// Width is the side from the first corner to the second, so that [`OrientedBox::corners`]
+    /// begins at the first one (of corners that go round against the clock, as seen in the image,
+    /// the other side is).
     ///
     /// ```
     /// use emberlens::geometry::{AngleDirection, AngleUnit, OrientedBox};

@@ -36,7 +36,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens a project below a root: a path, or a URL that [`Location::open`] understands (`s3://bucket/runs`).
+    /// Opens a project below a root: a path, or a URL that [`Location::open`] understands
+    /// (`s3://bucket/runs`).
     ///
     /// # Errors
     /// `Invalid` for a root that cannot be understood or a name without a visible character;
@@ -265,8 +266,12 @@ impl Project {
         self.runs_location().list_folders()
     }
 
-    /// Creates the project unless it is there.
-    pub(crate) fn create(&self) -> Result<()> {
+    /// Creates the project unless it is there: its document with the name that it was given. Whatever
+    /// makes a run or [`Project::create_table`] does so by itself; imports take a folder and do not.
+    ///
+    /// # Errors
+    /// `Storage` when the root is not writable.
+    pub fn create(&self) -> Result<()> {
         project_document::create(&self.location, &self.name)
     }
 

@@ -4,6 +4,9 @@
 //! only when the library is broken. Each gets inputs from `no_input_is_too_strange.rs`, and in `fuzz/`
 //! such as coverage chooses.
 
+#[path = "foreign.rs"]
+pub mod foreign;
+
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,13 +26,14 @@ use serde_json::Value;
 pub type Target = fn(&[u8]);
 
 /// All targets that need the library alone, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("documents", documents),
     ("run", run),
     ("log", log),
     ("data_file", data_file),
     ("names", names_and_addresses),
     ("projection", projection),
+    ("annotations", foreign::annotations),
 ];
 
 /// What separates the entries of a log within an input.
@@ -340,6 +344,7 @@ pub fn good_inputs(target: &str) -> Vec<Vec<u8>> {
         .map(|name| name.as_bytes().to_vec())
         .into(),
         "projection" => projections(),
+        "annotations" => foreign::good_inputs(),
         _ => Vec::new(),
     }
 }

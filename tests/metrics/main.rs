@@ -12,3 +12,4 @@ mod oriented_boxes_agree_with_shapely;
 mod other_tasks_agree_with_scikit_learn;
 mod polygons_are_drawn_as_pycocotools_draws_them;
 mod segmentation_agrees_with_scikit_learn;
+mod truths_are_read_from_any_table;

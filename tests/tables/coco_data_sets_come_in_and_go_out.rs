@@ -1,8 +1,9 @@
-//! A COCO file becomes a table whose truths pycocotools would evaluate the same, and a table becomes a COCO
-//! file: with the same ids, boxes, polygons, run lengths and keypoints as the one it came from.
+//! A COCO file becomes a table whose truths pycocotools would evaluate the same, and a table
+//! becomes a COCO file: with the same ids, boxes, polygons, run lengths and keypoints as the one it
+//! came from.
 //!
-//! `tests/inputs/datasets.py` made the files and pycocotools' summaries of them. What is exported is given
-//! to pycocotools itself where there is one: `EMBERLENS_PYTHON=V/bin/python`.
+//! `tests/inputs/datasets.py` made the files and pycocotools' summaries of them. What is exported
+//! is given to pycocotools itself where there is one: `EMBERLENS_PYTHON=V/bin/python`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -67,24 +68,16 @@ fn summary<T: InstanceTask>(
         let name = known.iter().find(|(known, _)| *known == id).unwrap().1;
         names.iter().position(|other| other == name).unwrap() as i64
     };
-    let mut images: Vec<(i64, ImageInstances<T::Truth, T::Predicted>)> = ids
-        .iter()
-        .zip(truths)
-        .map(|(&id, truth)| (id, ImageInstances::new(truth, Vec::new())))
+    let mut images: Vec<ImageInstances<T::Truth, T::Predicted>> = truths
+        .into_iter()
+        .map(|truth| ImageInstances::new(truth, Vec::new()))
         .collect();
     for one in detections.as_array().unwrap() {
-        let image = images
-            .iter_mut()
-            .find(|(id, _)| one["image_id"] == *id)
-            .unwrap();
-        let (label, score) = (
-            label(one["category_id"].as_i64().unwrap()),
-            one["score"].as_f64(),
-        );
-        let seen = PredictedInstance::new(predicted(one), label, score.unwrap());
-        image.1.predicted.push(seen);
+        let image = ids.iter().position(|id| one["image_id"] == *id).unwrap();
+        let label = label(one["category_id"].as_i64().unwrap());
+        let seen = PredictedInstance::new(predicted(one), label, one["score"].as_f64().unwrap());
+        images[image].predicted.push(seen);
     }
-    let images: Vec<_> = images.into_iter().map(|(_, image)| image).collect();
     let options = InstanceOptions::new(names.len()).max_per_class(most);
     let evaluation = evaluate(task, &images, &options).unwrap();
     columns.iter().map(|of| evaluation.mean(of)).collect()

@@ -1,5 +1,5 @@
-//! What is wrong in a COCO file is told with the file, the id and the value, or skipped and counted when
-//! asked; files that are no JSON are refused with line and column, wherever they break off.
+//! What is wrong in a COCO file is told with the file, the id and the value, or skipped and counted
+//! when asked; files that are no JSON are refused with line and column, wherever they break off.
 
 #![allow(clippy::unwrap_used)]
 
@@ -340,7 +340,10 @@ fn nan_as_python_writes_it_is_named_where_it_stands() {
         .to_string()
         .replace("[1,2,3,4]", "[NaN, 2, Infinity, -Infinity]");
     let error = refused(&text);
-    let parts = ["[NaN, 2, inf, -inf]", "annotation 70 of image 7"];
+    let parts = [
+        "not finite: [NaN, 2, inf, -inf]",
+        "annotation 70 of image 7",
+    ];
     assert!(parts.iter().all(|part| error.contains(part)), "{error}");
 }
 

@@ -18,6 +18,7 @@ mod reduce_gives_the_librarys_coordinates;
 mod reduce_leaves_no_half_file;
 mod show_tells_the_whole_run;
 mod tables_are_edited_and_compared;
+mod tables_come_in_and_go_out;
 mod top_ranks_what_was_collected;
 mod upkeep_says_what_it_did;
 mod verify_names_what_is_damaged;

@@ -15,25 +15,27 @@ use crate::{BoxError, Error, Result};
 
 /// Writes a table of images and their instances as a COCO file, which pycocotools loads.
 ///
-/// Of the table the columns `file_name`, `width`, `height`, `image_id` (else images are numbered from 1)
-/// and those of instances are taken: `boxes`, `masks` and `keypoints`, or other names where their role
-/// tells which they are. Ids of annotations and categories are those of the import, or count from
-/// 1. Masks are written as the polygons that they came as, else as compressed run lengths. An area that
-/// is not known is that of the mask, or of the box; a box that is not there is that around the mask.
+/// Of the table the columns `file_name`, `width`, `height`, `image_id` (else images are numbered
+/// from 1) and those of instances are taken: `boxes`, `masks` and `keypoints`, or other names where
+/// their role tells which they are. Ids of annotations and categories are those of the import, else
+/// numbers from one on. Masks are written as the polygons that they came as, else as compressed run
+/// lengths. An area that is not known is that of the mask, or of the box; a box that is not there
+/// is that around the mask.
 ///
 /// # Shapes and units
 /// Pixels, x, y, width, height. Widths and heights are the shortest decimals that give the corners of
 /// the table back, so that a file that was imported has its own numbers again.
 ///
 /// # Memory and durability
-/// One batch of rows at a time, and the ids. The file appears whole and synced, or not at all. The table
-/// is read twice.
+/// One batch of rows at a time, and the ids. The file appears whole and synced, or not at all. The
+/// table is read twice.
 ///
 /// # Errors
-/// `AlreadyExists` when the file is there and `existing` is [`Existing::Refuse`]; `Invalid`, naming column and row, for a table
-/// without boxes, masks or keypoints, without class names, with labels that are no class, sizes that are
-/// none, ids twice, instances without box and mask, boxes without area, masks of another size than their
-/// image; `Storage`. In every case the file is as it was before.
+/// `AlreadyExists` when the file is there and `existing` is [`Existing::Refuse`]; `Invalid`, naming
+/// column and row, for a table without boxes, masks or keypoints, without class names, with labels
+/// that are no class, sizes that are none, ids twice, instances without box and mask, boxes without
+/// area, masks of another size than their image; `Storage`. In every case the file is as it was
+/// before.
 ///
 /// ```
 /// use emberlens::{storage::Location, table::import::{CocoOptions, coco}};

@@ -12,6 +12,8 @@ pub(super) struct SplitFolder {
     target: PathBuf,
     staged: PathBuf,
     existing: Existing,
+    /// Folders above that were not there before, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl SplitFolder {
@@ -28,12 +30,15 @@ impl SplitFolder {
                 place: target.to_string_lossy().into_owned(),
             });
         }
+        let above = parent.ancestors().take_while(|folder| !folder.exists());
+        let made = above.map(Path::to_owned).collect();
         let staged = parent.join(format!(".{name}.{}.tmp", std::process::id()));
         fs::create_dir_all(&staged).map_err(|error| failed(&staged, error))?;
         Ok(Self {
             target,
             staged,
             existing,
+            made,
         })
     }
 
@@ -72,6 +77,12 @@ impl Drop for SplitFolder {
                 tracing::warn!(path = %self.staged.display(), %error, "a temporary folder stays");
             }
             _ => {}
+        }
+        // Only empty folders go: after a failure nothing is left.
+        for folder in &self.made {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
         }
     }
 }

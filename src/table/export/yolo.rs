@@ -52,7 +52,8 @@ impl YoloExport {
         self
     }
 
-    /// Whether instances that YOLO has no way to say are left out and counted (default: they are errors).
+    /// Whether instances that YOLO has no way to say are left out and counted (default: they are
+    /// errors).
     pub fn lenient(mut self, yes: bool) -> Self {
         self.lenient = yes;
         self
@@ -62,24 +63,25 @@ impl YoloExport {
 /// Writes a table of images and their instances as one split of a YOLO data set.
 ///
 /// `folder` gets `labels/<split>/<file_name>.txt` of every row, also of those without instances,
-/// `images/<split>/<file_name>` from the table's bytes or `file://` URLs, and `data.yaml` with
-/// the class names. Where `data.yaml` is there with the same names, the split is added to it, so that several tables
-/// become the splits of one data set.
+/// `images/<split>/<file_name>` from the table's bytes or `file://` URLs, and `data.yaml` with the
+/// class names. Where `data.yaml` is there with the same names, the split is added to it, so that
+/// several tables become the splits of one data set.
 ///
 /// # Shapes and units
-/// Fractions of the image, 12 decimals at most: an import of what was written has the same numbers within
-/// 1e-12 of the image's size.
+/// Fractions of the image, 12 decimals at most: an import of what was written has the same numbers
+/// within 1e-12 of the image's size.
 ///
 /// # Memory and durability
-/// One batch of rows at a time. A split appears as a whole when all is written. With [`Existing::Replace`]
-/// files of the same names are replaced one by one, others stay.
+/// One batch of rows at a time. A split appears as a whole when all is written. With
+/// [`Existing::Replace`] files of the same names are replaced one by one, others stay.
 ///
 /// # Errors
-/// `AlreadyExists` when the split is there and `existing` is [`Existing::Refuse`], or `data.yaml` names
-/// other classes; `Invalid`, naming column and row, for a table without a column of the task, names of
-/// files that lead out of the folder or of which two would share their labels, images by other URLs than
-/// `file://`, and what YOLO has no way to say: crowds, coordinates beyond the image, masks without a polygon
-/// or of several ones. The last are left out and counted with [`YoloExport::lenient`]. `Storage`.
+/// `AlreadyExists` when the split is there and `existing` is [`Existing::Refuse`], or `data.yaml`
+/// names other classes; `Invalid`, naming column and row, for a table without a column of the task,
+/// names of files that lead out of the folder or of which two would share their labels, images by
+/// other URLs than `file://`, and what YOLO has no way to say: crowds, coordinates beyond the
+/// image, masks without a polygon or of several ones. The last are left out and counted with
+/// [`YoloExport::lenient`]. `Storage`.
 ///
 /// # Source
 /// Ultralytics' formats of data sets, <https://docs.ultralytics.com/datasets/>.
@@ -195,15 +197,15 @@ impl Writer<'_> {
         let mut text = String::new();
         for (number, instance) in image.instances.iter().enumerate() {
             let written = line(self.options.task, instance, image.width, image.height);
-            let written = written.map_err(|(reason, found)| Defect {
-                reason,
-                error: Error::Value {
+            let written = written.map_err(|(reason, found)| {
+                let error = Error::Value {
                     column: "instances".into(),
                     row: image.row,
                     found: format!("{found} in instance {number}"),
                     expected: "something that YOLO can say".into(),
                     hint: "leave it out, or let a lenient export do so".into(),
-                },
+                };
+                Defect::new(reason, error)
             });
             if let Some(written) = self.sieve.pass(written)? {
                 text.push_str(&written);

@@ -17,12 +17,12 @@ pub(super) struct Yaml {
 /// Looks at the file before anything is written.
 ///
 /// # Errors
-/// `AlreadyExists` for a file of other classes, or with the split in another place; `Import` for one that
-/// cannot be read, or to which no line can be added.
+/// `AlreadyExists` for a file of other classes, or with the split in another place; `Import` for
+/// one that cannot be read, or to which no line can be added.
 pub(super) fn prepare(folder: &Path, split: &str, names: &[&str]) -> Result<Yaml> {
     let path = folder.join("data.yaml");
     let entry = (split.to_owned(), vec![format!("images/{split}")]);
-    let line = format!("{}: {}\n", quoted(split)?, entry.1[0]);
+    let line = format!("{split}: {}\n", entry.1[0]);
     let old = match fs::read_to_string(&path) {
         Ok(old) => old,
         Err(error) if error.kind() == ErrorKind::NotFound => {

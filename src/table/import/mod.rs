@@ -115,6 +115,17 @@ fn unreadable(operation: &'static str, path: &Path, error: std::io::Error) -> Er
     }
 }
 
+/// The text of a file.
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            let hint = "write it as UTF-8, or name another file";
+            malformed(path, "no text", "its bytes", hint)
+        }
+        _ => unreadable("read", path, error),
+    })
+}
+
 /// An error in the content of the file.
 fn malformed(
     path: &Path,

@@ -18,6 +18,16 @@ pub struct Imported {
     pub skipped: Skipped,
 }
 
+impl Imported {
+    /// A table of which nothing was left out.
+    pub fn whole(table: Table) -> Self {
+        Self {
+            table,
+            skipped: Skipped::default(),
+        }
+    }
+}
+
 /// Why an annotation, a line or an image was skipped.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +115,7 @@ impl fmt::Display for SkipReason {
 pub struct SkippedKind {
     /// How many.
     pub count: u64,
-    /// The first few, as the errors of a strict import.
+    /// The first few, as the errors of a strict import without their advice.
     pub examples: Vec<String>,
 }
 
@@ -140,7 +150,7 @@ impl Skipped {
         let kind = self.kinds.entry(reason).or_default();
         kind.count += 1;
         if kind.examples.len() < EXAMPLES {
-            kind.examples.push(error.chain());
+            kind.examples.push(without_hint(error));
         }
     }
 }
@@ -153,6 +163,22 @@ impl fmt::Display for Skipped {
             write!(f, "{before}{} x {reason}", kind.count)?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong and where: how to go about it was decided.
+fn without_hint(error: &Error) -> String {
+    match error {
+        Error::Import {
+            reason,
+            position,
+            path,
+            ..
+        } => format!("{reason} at {position} ({path})"),
+        Error::Value {
+            column, row, found, ..
+        } => format!("column `{column}` holds {found} in row {row}"),
+        other => other.chain(),
     }
 }
 
@@ -190,7 +216,7 @@ impl Sieve {
     pub(in crate::table) fn pass<T>(&mut self, outcome: Result<T, Defect>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(Defect { reason, error }) => self.refuse(reason, error).map(|()| None),
+            Err(Defect { reason, error }) => self.refuse(reason, *error).map(|()| None),
         }
     }
 
@@ -218,8 +244,22 @@ impl Sieve {
 /// An error about one thing that could be skipped, with the reason under which it counts.
 #[derive(Debug)]
 pub(in crate::table) struct Defect {
-    pub(in crate::table) reason: SkipReason,
-    pub(in crate::table) error: Error,
+    reason: SkipReason,
+    error: Box<Error>,
+}
+
+impl Defect {
+    pub(in crate::table) fn new(reason: SkipReason, error: Error) -> Self {
+        Self {
+            reason,
+            error: Box::new(error),
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::table) fn into_error(self) -> Error {
+        *self.error
+    }
 }
 
 #[cfg(test)]

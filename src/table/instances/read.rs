@@ -17,8 +17,11 @@ pub(crate) struct InstanceColumns {
     columns: Vec<(String, Role)>,
 }
 
+/// Whether a role is that of a kind of columns.
+type IsOfKind = fn(&Role) -> bool;
+
 /// The kinds of columns, by the name that imports give them.
-const KINDS: [(&str, fn(&Role) -> bool); 4] = [
+const KINDS: [(&str, IsOfKind); 4] = [
     ("boxes", |role| matches!(role, Role::Boxes { .. })),
     ("oriented_boxes", |role| {
         matches!(role, Role::OrientedBoxes { .. })
@@ -120,8 +123,8 @@ impl<'a> InstanceReader<'a> {
     /// null in all of the columns.
     ///
     /// # Errors
-    /// `Invalid` for columns that differ in their numbers of instances, an instance without a label, a
-    /// null within it, or run lengths that are none; row and instance are named.
+    /// `Invalid` for columns that differ in their numbers of instances, an instance without a
+    /// label, a null within it, or run lengths that are none; row and instance are named.
     pub(crate) fn read(
         &self,
         batch: &RecordBatch,

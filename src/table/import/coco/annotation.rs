@@ -43,7 +43,7 @@ fn bbox(entry: &Entry<'_>) -> Result<RawBox, Defect> {
     };
     let all = [x, y, width, height];
     if !all.iter().all(|number| number.is_finite()) {
-        return wrong(format!("`bbox` is {given}, which is not finite"));
+        return wrong(format!("`bbox` is not finite: {given}"));
     }
     if !(width > 0.0 && height > 0.0) {
         let text =
@@ -161,9 +161,7 @@ fn keypoints(entry: &Entry<'_>, named: usize) -> Result<Option<Vec<[f64; 3]>>, D
         .collect();
     for (number, [x, y, seen]) in points.iter().enumerate() {
         if !(x.is_finite() && y.is_finite()) {
-            return wrong(format!(
-                "keypoint {number} lies at {x}, {y}, which is not finite"
-            ));
+            return wrong(format!("keypoint {number} is not finite: {x}, {y}"));
         }
         if ![0.0, 1.0, 2.0].contains(seen) {
             return wrong(format!(

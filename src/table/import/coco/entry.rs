@@ -42,10 +42,7 @@ impl<'a> Entry<'a> {
 
     /// What is wrong with it.
     pub(super) fn defect(&self, reason: SkipReason, text: impl Into<String>) -> Defect {
-        Defect {
-            reason,
-            error: malformed(self.path, text, self.place.clone(), HINT),
-        }
+        Defect::new(reason, malformed(self.path, text, self.place.clone(), HINT))
     }
 
     /// A field that may be missing.

@@ -45,8 +45,8 @@ impl CocoOptions {
         self
     }
 
-    /// Whether malformed images, categories and annotations are skipped and counted (default: they are
-    /// errors).
+    /// Whether malformed images, categories and annotations are skipped and counted (default: they
+    /// are errors).
     pub fn lenient(mut self, yes: bool) -> Self {
         self.lenient = yes;
         self
@@ -67,14 +67,14 @@ impl CocoOptions {
 /// | `masks` | list of struct | `height`, `width` (i32), `counts` (string): COCO's compressed run lengths; `polygons`, where the mask came as such. Only where an annotation has a segmentation |
 /// | `keypoints` | list of struct | `keypoints`: a list of `x`, `y` (f64, pixels), `visibility` (0 not labelled, 1 hidden, 2 visible). Only where an annotation or category has some |
 ///
-/// Every struct has `label`, `area` (f64, null where the file has none), `crowd`, `annotation_id` too.
-/// Annotations stay in the file's order; element k of each list is the same one, null where it has no
-/// mask or keypoints. Labels are from 0 in the order of the category ids, which may have gaps;
-/// ids, supercategories, names and skeletons of keypoints stay with the columns and come out again
-/// at an export. Everything else (licences, URLs, captions, `num_keypoints`) is left out.
+/// Every struct has `label`, `area` (f64, null where the file has none), `crowd`, `annotation_id`
+/// too. Annotations stay in the file's order; element k of each list is the same one, null where it
+/// has no mask or keypoints. Labels are from 0 in the order of the category ids, which may have
+/// gaps; ids, supercategories, names and skeletons of keypoints stay with the columns and come out
+/// again at an export. Everything else (licences, URLs, captions, `num_keypoints`) is left out.
 ///
 /// # Memory
-/// The annotations: polygons as numbers, about half the size of the file. Images, masks and rows one
+/// The annotations, about as much as the file is large. Images, masks and rows one
 /// chunk at a time. The file is read twice.
 ///
 /// # Errors
@@ -83,10 +83,10 @@ impl CocoOptions {
 /// finite numbers or without area, polygons of fewer than three points or an odd number of values,
 /// run lengths that do not add up or are of another size than the image, keypoints that are not
 /// three numbers for each that the category names, images without a size, or whose file has another
-/// one. With [`CocoOptions::lenient`] these are skipped and counted. `Invalid` with line and column for a file that
-/// is no JSON, ends early, or lacks a list, lenient or not; `NaN` and `Infinity` are read, and refused
-/// where they stand. `NotFound` for a missing file; `AlreadyExists` for a table of that name. After an
-/// error there is no table.
+/// one. With [`CocoOptions::lenient`] these are skipped and counted. `Invalid` with line and column
+/// for a file that is no JSON, ends early, or lacks a list, lenient or not; `NaN` and `Infinity`
+/// are read, and refused where they stand. `NotFound` for a missing file; `AlreadyExists` for a
+/// table of that name. After an error there is no table.
 ///
 /// ```
 /// use emberlens::{storage::Location, table::import::{CocoOptions, coco}};

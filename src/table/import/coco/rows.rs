@@ -91,10 +91,8 @@ impl<'a> Rows<'a> {
             return Ok(Held::Nothing);
         };
         let path = folder.join(&image.file_name);
-        let (held, width, height) = Held::read(&path, options).map_err(|error| Defect {
-            reason: SkipReason::ImageFile,
-            error,
-        })?;
+        let (held, width, height) = Held::read(&path, options)
+            .map_err(|error| Defect::new(SkipReason::ImageFile, error))?;
         if (width, height) == (image.width, image.height) {
             return Ok(held);
         }
@@ -105,10 +103,8 @@ impl<'a> Rows<'a> {
             path.display()
         );
         let hint = "give the folder that the annotations were made for";
-        Err(Defect {
-            reason: SkipReason::ImageSize,
-            error: malformed(self.path, text, format!("image {}", image.id), hint),
-        })
+        let error = malformed(self.path, text, format!("image {}", image.id), hint);
+        Err(Defect::new(SkipReason::ImageSize, error))
     }
 
     /// Counts the annotations of an image that is left out.
@@ -134,9 +130,8 @@ impl<'a> Rows<'a> {
                 Some(shape) => shape.runs(image.height, image.width),
                 None => Ok(None),
             };
-            let drawn = drawn.map_err(|error| Defect {
-                reason: SkipReason::Polygon,
-                error: self.undrawn(image, &instance, &error),
+            let drawn = drawn.map_err(|error| {
+                Defect::new(SkipReason::Polygon, self.undrawn(image, &instance, &error))
             });
             if let Some(drawn) = self.sieve.pass(drawn)? {
                 runs.push(drawn);

@@ -28,9 +28,9 @@ impl LabelReader<'_> {
         let Some(class) = fields.next() else {
             return Ok(None);
         };
-        let defect = |reason: SkipReason, text: String| Defect {
-            reason,
-            error: malformed(self.path, text, format!("line {number}"), HINT),
+        let defect = |reason: SkipReason, text: String| {
+            let error = malformed(self.path, text, format!("line {number}"), HINT);
+            Defect::new(reason, error)
         };
         let label = self
             .label(class)
@@ -163,7 +163,7 @@ mod tests {
         };
         reader
             .line(7, line)
-            .map_err(|defect| defect.error.to_string())
+            .map_err(|defect| defect.into_error().to_string())
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::table::import::files::entries;
 use crate::table::import::image_file::{self, FileKind};
 use crate::table::import::skipped::{Sieve, SkipReason};
-use crate::table::import::{malformed, unreadable};
+use crate::table::import::{malformed, read_text, unreadable};
 use crate::table::yolo_file::YoloFile;
 use crate::{Error, Result};
 
@@ -41,8 +41,7 @@ impl Layout {
         let yaml = yaml
             .canonicalize()
             .map_err(|error| unreadable("open", &yaml, error))?;
-        let text =
-            std::fs::read_to_string(&yaml).map_err(|error| unreadable("read", &yaml, error))?;
+        let text = read_text(&yaml)?;
         let file = YoloFile::parse(&yaml, &text)?;
         let Some((_, places)) = file.splits.iter().find(|(name, _)| name == split) else {
             let known: Vec<&str> = file.splits.iter().map(|(name, _)| name.as_str()).collect();
@@ -165,7 +164,7 @@ fn walk(
 
 /// Adds the images that a text file lists, one a line, relative to its folder.
 fn listed(list: &Path, base: &Path, images: &mut Vec<LabelledImage>) -> Result<()> {
-    let text = std::fs::read_to_string(list).map_err(|error| unreadable("read", list, error))?;
+    let text = read_text(list)?;
     let folder = list.parent().unwrap_or(Path::new(""));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     for line in lines {

@@ -73,10 +73,11 @@ impl YoloOptions {
 
 /// Creates a table from one split of a YOLO data set.
 ///
-/// `path` is the YAML file that describes it, or the folder in which that is, called `data.yaml`
-/// or the only one there. Of the file `path`, the split and `names` are read. A split is a folder of PNG
-/// and JPEG images (with those below it), a list of folders, or a text file that lists images. The labels of
-/// `.../images/a/b.jpg` are in `.../labels/a/b.txt`; without such a file the image has no objects.
+/// `path` is the YAML file that describes it, or the folder in which that is, called `data.yaml` or
+/// the only one there. Of the file `path`, the split and `names` are read. A split is a folder of
+/// PNG and JPEG images (with those below it), a list of folders, or a text file that lists images.
+/// The labels of `.../images/a/b.jpg` are in `.../labels/a/b.txt`; without such a file the image
+/// has no objects.
 ///
 /// # Shapes and units
 /// One row for each image, sorted by path, or in the order of the list:
@@ -90,19 +91,21 @@ impl YoloOptions {
 /// | `oriented_boxes` | list of struct | `cx`, `cy`, `width`, `height` (f64, pixels), `angle` (radians, clockwise), for [`YoloTask::Oriented`] |
 /// | `masks` | list of struct | `height`, `width`, `counts`, `polygons` as of [`coco`](super::coco()), for [`YoloTask::Segments`] |
 ///
-/// Every struct has `label` too. Four corners may lie a pixel from those of a rectangle, since they are
-/// often rounded; see [`OrientedBox::from_corners`](crate::geometry::OrientedBox::from_corners).
+/// Every struct has `label` too. Four corners may lie a pixel from those of a rectangle, since they
+/// are often rounded; see
+/// [`OrientedBox::from_corners`](crate::geometry::OrientedBox::from_corners).
 ///
 /// # Memory
 /// One chunk of at most 8,192 images or about 32 MiB, and the list of paths.
 ///
 /// # Errors
-/// `Invalid` with file and line for another number of fields, a field that is no number, a
-/// class that the names lack, a coordinate outside 0..=1, a box without area, corners of no rectangle; with the
-/// file for images as [`image_folder`](super::image_folder()) refuses them, labels without an image, and
-/// a YAML file that is none or says other things than the above; `NotFound` for a split or folder that is
-/// not there; `AlreadyExists` for a table of that name. With [`YoloOptions::lenient`] lines, images and
-/// files of labels are skipped and counted. After an error there is no table.
+/// `Invalid` with file and line for another number of fields, a field that is no number, a class
+/// that the names lack, a coordinate outside 0..=1, a box without area, corners of no rectangle;
+/// with the file for images as [`image_folder`](super::image_folder()) refuses them, labels without
+/// an image, and a YAML file that is none or says other things than the above; `NotFound` for a
+/// split or folder that is not there; `AlreadyExists` for a table of that name. With
+/// [`YoloOptions::lenient`] lines, images and files of labels are skipped and counted. After an
+/// error there is no table.
 ///
 /// ```
 /// use emberlens::{storage::Location, table::import::{YoloOptions, YoloTask, yolo}};

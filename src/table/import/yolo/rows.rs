@@ -10,6 +10,7 @@ use super::YoloTask;
 use super::labels::LabelReader;
 use super::layout::{LabelledImage, Layout};
 use crate::Result;
+use crate::geometry::Rle;
 use crate::table::import::folder::ImageFolder;
 use crate::table::import::image_rows::{Chunk, Held, ImageRow, ImageRows};
 use crate::table::import::skipped::{Defect, Sieve, SkipReason};
@@ -66,10 +67,8 @@ impl<'a> Rows<'a> {
                 break;
             };
             let text = labels(&image.labels)?;
-            let read = Held::read(&image.image, self.options).map_err(|error| Defect {
-                reason: SkipReason::ImageFile,
-                error,
-            });
+            let read = Held::read(&image.image, self.options)
+                .map_err(|error| Defect::new(SkipReason::ImageFile, error));
             let Some((held, width, height)) = self.sieve.pass(read)? else {
                 self.skip(image, &text)?;
                 continue;
@@ -99,7 +98,7 @@ impl<'a> Rows<'a> {
         text: &str,
         width: u32,
         height: u32,
-    ) -> Result<Vec<(Instance, Option<crate::geometry::Rle>)>> {
+    ) -> Result<Vec<(Instance, Option<Rle>)>> {
         let reader = LabelReader {
             path: &image.labels,
             task: self.task,
@@ -117,14 +116,11 @@ impl<'a> Rows<'a> {
                 Some(shape) => shape.runs(height, width),
                 None => Ok(None),
             };
-            let drawn = drawn.map_err(|error| Defect {
-                reason: SkipReason::Polygon,
-                error: malformed(
-                    &image.labels,
-                    error.to_string(),
-                    format!("line {number}"),
-                    "leave it out",
-                ),
+            let drawn = drawn.map_err(|error| {
+                let position = format!("line {number}");
+                let text = error.to_string();
+                let error = malformed(&image.labels, text, position, "leave it out");
+                Defect::new(SkipReason::Polygon, error)
             });
             if let Some(drawn) = self.sieve.pass(drawn)? {
                 instances.push((instance, drawn));
@@ -159,8 +155,8 @@ impl Iterator for Rows<'_> {
     }
 }
 
-/// The text of a file of labels; none where there is no file. Bytes that are no text become signs that no line
-/// may hold.
+/// The text of a file of labels; none where there is no file. Bytes that are no text become signs
+/// that no line may hold.
 fn labels(path: &Path) -> Result<String> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),

@@ -1,53 +1,36 @@
-//! `emberlens export`: one stream as a file for other tools.
+//! One stream of a run as a file of rows.
 
-use std::path::PathBuf;
-
-use clap::Args;
-use emberlens::Result;
-use emberlens::table::export::{Format, to_file};
+use emberlens::table::export::to_file;
+use emberlens::{Error, ErrorKind, Result};
 use serde_json::json;
 
+use super::Export;
 use crate::find::Place;
 use crate::output::{existing, name_force};
 use crate::print::{Report, clean};
-use crate::skip::SkipCorrupt;
-
-/// The arguments of `emberlens export`.
-#[derive(Args)]
-pub struct Export {
-    /// Folder, id, beginning of the id, or name of the run
-    #[arg(value_name = "RUN")]
-    run: String,
-
-    /// Stream to export
-    #[arg(long, default_value = "default")]
-    stream: String,
-
-    /// File to write: .parquet, .csv or .jsonl
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-
-    /// Replace the file when it exists
-    #[arg(long)]
-    force: bool,
-
-    #[command(flatten)]
-    skip: SkipCorrupt,
-}
 
 impl Export {
     /// Writes the rows of complete passes; tells which passes are left out.
-    pub fn run(&self, place: &Place) -> Result<Report> {
-        let format = Format::of(&self.output)?;
-        let reader = self.skip.run(place, &self.run)?;
-        let metrics = reader.metrics(&self.stream);
+    pub(super) fn stream(&self, place: &Place, run: &str) -> Result<Report> {
+        let Some(format) = self.kind()?.of_rows() else {
+            return Err(Error::invalid(
+                "format",
+                "coco or yolo",
+                "the metrics of a run are rows, and no images",
+                "name the table with --table",
+            ));
+        };
+        let stream = self.stream.as_deref().unwrap_or("default");
+        let reader = self.skip.run(place, run);
+        let reader = reader.map_err(|error| name_table(error, place, run))?;
+        let metrics = reader.metrics(stream);
         let passes = metrics.passes();
         let batches = metrics.batches()?;
         let schema = batches.schema().clone();
         let rows = to_file(&self.output, format, &schema, batches, existing(self.force))
             .map_err(name_force)?;
         let mut incomplete = reader.incomplete_passes();
-        incomplete.retain(|pass| pass.stream == self.stream);
+        incomplete.retain(|pass| pass.stream == stream);
         let notes = incomplete.iter().map(|pass| {
             let epoch = pass
                 .epoch
@@ -73,7 +56,7 @@ impl Export {
             notes: notes.collect(),
             json: json!({
                 "run": reader.id(),
-                "stream": self.stream,
+                "stream": stream,
                 "file": self.output.to_string_lossy(),
                 "rows": rows,
                 "passes": passes.len(),
@@ -84,5 +67,21 @@ impl Export {
         };
         self.skip.tell(&reader, &mut report);
         Ok(report)
+    }
+}
+
+/// Tells of a table of that name where there is no such run.
+fn name_table(error: Error, place: &Place, name: &str) -> Error {
+    let is_table = error.kind() == ErrorKind::NotFound && place.table(name).is_ok();
+    match error {
+        Error::NotFound {
+            what, name, place, ..
+        } if is_table => Error::NotFound {
+            what,
+            hint: format!("there is a table `{name}`: name it with --table"),
+            name,
+            place,
+        },
+        other => other,
     }
 }

@@ -1,0 +1,33 @@
+//! `emberlens import images`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use emberlens::Result;
+use emberlens::table::import::image_folder;
+
+use super::pictures::Pictures;
+use super::target::Target;
+use crate::find::Place;
+use crate::print::Report;
+
+#[derive(Args)]
+pub struct Images {
+    /// Folder with a sub-folder of PNG or JPEG files for each class
+    #[arg(value_name = "FOLDER")]
+    path: PathBuf,
+
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    pictures: Pictures,
+}
+
+impl Images {
+    pub fn run(&self, place: &Place) -> Result<Report> {
+        self.target.import_whole(place, |folder, name| {
+            image_folder(folder, name, &self.path, self.pictures.options())
+        })
+    }
+}
