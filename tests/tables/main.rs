@@ -1,6 +1,7 @@
 //! Promises of tables, one in each file: what goes in and comes out, revisions, filters, samplers.
 
 #[path = "../inputs/yolo.rs"]
+mod yolo;
 
 mod a_failed_edit_leaves_the_old_or_the_new_revision;
 mod a_filter_says_which_column_it_means;
@@ -23,5 +24,4 @@ mod roles_survive;
 mod samplers_follow_weights;
 mod tables_import_what_people_have;
 mod text_files_become_tables;
-mod yolo;
 mod yolo_data_sets_come_in_and_go_out;
