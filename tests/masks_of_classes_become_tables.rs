@@ -157,9 +157,12 @@ fn masks_of_class_indices_are_kept_as_they_are_and_images_where_they_are() {
     assert_eq!(stored[0], fs::read(masks.join("a_gtFine.png")).unwrap());
 }
 
+/// The general reason, what is done to good scenes, and what the error tells.
+type Case = (&'static str, fn(&Scenes), &'static [&'static str]);
+
 #[test]
 fn what_does_not_fit_is_named_or_counted() {
-    let bad: [(&str, fn(&Scenes), &[&str]); 8] = [
+    let bad: [Case; 8] = [
         (
             "image without a mask",
             |scenes| scenes.image("lone.jpg"),

@@ -9,12 +9,12 @@ use arrow_schema::{DataType, Schema};
 use super::ids::Ids;
 use super::image_file::{self, file_url};
 use super::pairs::{self, Pair, Suffixes};
-use super::skipped::{Imported, Skipped};
+use super::skipped::{Imported, Misfit, Skipped};
 use super::{ImageFolder, malformed, mask_file};
+use crate::Result;
 use crate::storage::Location;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::table::{Column, Columns, ImageStorage, Role, Table, class_mask_to_png, schema};
-use crate::{Error, Result};
 
 /// How to import images with masks of classes.
 ///
@@ -195,7 +195,7 @@ impl Batches<'_> {
                     size += row.image.len() + row.mask.len();
                     rows.push(row);
                 }
-                Err((reason, error)) => self.skipped.take(self.options.lenient, reason, error)?,
+                Err(misfit) => misfit.skip(self.options.lenient, &mut self.skipped)?,
             }
         }
         self.rows += rows.len();
@@ -236,17 +236,16 @@ impl Batches<'_> {
             .map(Some)
     }
 
-    /// The row of a pair, or the general reason why there is none, and the error.
-    fn row(&self, pair: Pair) -> Result<Row, (&'static str, Error)> {
+    fn row(&self, pair: Pair) -> Result<Row, Misfit> {
         let options = ImageFolder {
             storage: self.options.storage,
             max_image_bytes: self.options.max_image_bytes,
             check_pixels: self.options.check_pixels,
         };
         let image = image_file::read(&pair.image.path, &options)
-            .map_err(|error| ("image that cannot be taken", error))?;
-        let mask =
-            mask_file::read(&pair.mask).map_err(|error| ("mask that cannot be read", error))?;
+            .map_err(|error| Misfit::new("image that cannot be taken", error))?;
+        let mask = mask_file::read(&pair.mask)
+            .map_err(|error| Misfit::new("mask that cannot be read", error))?;
         let (height, width) = mask.ids.dim();
         let is_same = |side: i32, other: usize| usize::try_from(side).ok() == Some(other);
         if !is_same(image.width, width) || !is_same(image.height, height) {
@@ -260,14 +259,14 @@ impl Batches<'_> {
                 "a mask has a pixel for every pixel of its image: scale one of them (a mask without \
                  interpolation)",
             );
-            return Err(("mask of another size", error));
+            return Err(Misfit::new("mask of another size", error));
         }
         let classes = self
             .ids
             .classes(&pair.mask, &mask.ids)
-            .map_err(|error| ("id without a name", error))?;
+            .map_err(|error| Misfit::new("id without a name", error))?;
         let is_kept = mask.is_plain && classes == mask.ids;
-        let other = |error| ("mask that cannot be written", error);
+        let other = |error| Misfit::new("mask that cannot be written", error);
         Ok(Row {
             mask: match is_kept {
                 true => mask.bytes,

@@ -90,6 +90,21 @@ impl Skipped {
     }
 }
 
+/// An error about one thing of a source, with the general reason that it is counted under.
+pub(super) struct Misfit(Box<(&'static str, Error)>);
+
+impl Misfit {
+    pub(super) fn new(reason: &'static str, error: Error) -> Self {
+        Self(Box::new((reason, error)))
+    }
+
+    /// As [`Skipped::take`].
+    pub(super) fn skip(self, lenient: bool, skipped: &mut Skipped) -> Result<()> {
+        let (reason, error) = *self.0;
+        skipped.take(lenient, reason, error)
+    }
+}
+
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} left out", self.total())?;

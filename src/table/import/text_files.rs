@@ -5,14 +5,14 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 
-use super::skipped::{Imported, Skipped};
+use super::skipped::{Imported, Misfit, Skipped};
 use super::text_folders;
 use super::text_lines::{Label, Lines};
 use super::{malformed, unreadable};
+use crate::Result;
 use crate::storage::Location;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::table::{Columns, Role, Table, schema};
-use crate::{Error, Result};
 
 /// Where the samples of a text data set are.
 #[non_exhaustive]
@@ -156,8 +156,8 @@ pub(super) enum Place {
     Line(i64),
 }
 
-/// A sample, or the general reason why there is none and the error.
-pub(super) type Read = Result<Sample, (&'static str, Error)>;
+/// A sample, or why there is none.
+pub(super) type Read = Result<Sample, Misfit>;
 
 fn write(
     folder: &Location,
@@ -210,7 +210,7 @@ impl<I: Iterator<Item = Read>> Batches<'_, I> {
         while texts.len() < CHUNK_ROWS && size < CHUNK_BYTES {
             match self.samples.next() {
                 None => break,
-                Some(Err((reason, error))) => self.skipped.take(self.lenient, reason, error)?,
+                Some(Err(misfit)) => misfit.skip(self.lenient, &mut self.skipped)?,
                 Some(Ok(sample)) => {
                     size += sample.text.len();
                     texts.push(sample.text);
@@ -264,7 +264,7 @@ pub(super) fn decode(
     bytes: Vec<u8>,
     path: &Path,
     position: impl Fn(usize) -> String,
-) -> Result<String, (&'static str, Error)> {
+) -> Result<String, Misfit> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(at).copied().unwrap_or_default();
@@ -274,7 +274,7 @@ pub(super) fn decode(
             position(at),
             "convert the file to UTF-8, for example with `iconv -f LATIN1 -t UTF-8`",
         );
-        ("text that is not UTF-8", error)
+        Misfit::new("text that is not UTF-8", error)
     })
 }
 
@@ -287,17 +287,12 @@ pub(super) fn without_mark(text: String) -> String {
 }
 
 /// The error for a text that is too long.
-pub(super) fn too_long(
-    path: &Path,
-    found: u64,
-    most: usize,
-    position: String,
-) -> (&'static str, Error) {
+pub(super) fn too_long(path: &Path, found: u64, most: usize, position: String) -> Misfit {
     let error = malformed(
         path,
         format!("the text has {found} bytes where at most {most} go into a row"),
         position,
         "split it, or raise max_text_bytes",
     );
-    ("text that is too long", error)
+    Misfit::new("text that is too long", error)
 }

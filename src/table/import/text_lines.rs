@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::plan::MAX_CLASSES;
+use super::skipped::Misfit;
 use super::text_files::{Place, Read, Sample, decode, too_long, without_mark};
 use super::{malformed, unreadable};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Where the class stands in a line, set off by a tab.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Lines {
         })
     }
 
-    fn split(&mut self) -> Option<Result<Split, (&'static str, Error)>> {
+    fn split(&mut self) -> Option<Result<Split, Misfit>> {
         loop {
             let line = match self.line() {
                 Ok(line) => line?,
@@ -101,7 +102,7 @@ impl Lines {
         }
     }
 
-    fn parts(&self, line: String) -> Result<Split, (&'static str, Error)> {
+    fn parts(&self, line: String) -> Result<Split, Misfit> {
         let number = self.number;
         let (class, text) = match self.label {
             Label::None => (None, line),
@@ -128,7 +129,7 @@ impl Lines {
                             format!("line {number}"),
                             "set text and class apart with a tab, or choose another layout",
                         );
-                        return Err(("line without a class", error));
+                        return Err(Misfit::new("line without a class", error));
                     }
                 }
             }
@@ -142,7 +143,7 @@ impl Lines {
 
     /// The next line without its end; `None` at the end of the file. No more of a line than is taken is
     /// held in memory.
-    fn line(&mut self) -> Result<Option<String>, (&'static str, Error)> {
+    fn line(&mut self) -> Result<Option<String>, Misfit> {
         if self.ended {
             return Ok(None);
         }
@@ -152,7 +153,7 @@ impl Lines {
         while !is_whole {
             let part = self.reader.fill_buf().map_err(|error| {
                 self.ended = true;
-                (
+                Misfit::new(
                     "file that cannot be read",
                     unreadable("read", &self.path, error),
                 )
