@@ -124,7 +124,7 @@ impl<T: Serialize, F: Fn(usize) -> Result<T>> Items<'_, F> {
         let mut builder = ArrayBuilder::from_arrow(&shape.whole).map_err(refused(first))?;
         for index in first..first + rows {
             let item = self.read(index)?;
-            builder.push(&Item(item)).map_err(refused(index))?;
+            builder.push(Item(item)).map_err(refused(index))?;
         }
         let mut arrays = builder.into_arrow().map_err(refused(first))?;
         arrays

@@ -9,12 +9,12 @@ use arrow_schema::{DataType, Schema};
 use super::ids::Ids;
 use super::image_file::{self, file_url};
 use super::pairs::{self, Pair, Suffixes};
-use super::skipped::{Imported, Sieve, SkipReason};
+use super::skipped::{Defect, Imported, Sieve, SkipReason};
 use super::{ImageFolder, malformed, mask_file};
+use crate::Result;
 use crate::storage::Location;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::table::{Column, Columns, ImageStorage, Role, Table, class_mask_to_png, schema};
-use crate::{Error, Result};
 
 /// How to import images with masks of classes.
 ///
@@ -189,7 +189,7 @@ impl Batches<'_> {
                     size += row.image.len() + row.mask.len();
                     rows.push(row);
                 }
-                Err((reason, error)) => self.sieve.refuse_content(reason, error)?,
+                Err(defect) => self.sieve.refuse_content(defect)?,
             }
         }
         self.rows += rows.len();
@@ -231,15 +231,16 @@ impl Batches<'_> {
     }
 
     /// The row of a pair, or the general reason why there is none, and the error.
-    fn row(&self, pair: Pair) -> Result<Row, (SkipReason, Error)> {
+    fn row(&self, pair: Pair) -> Result<Row, Defect> {
         let options = ImageFolder {
             storage: self.options.storage,
             max_image_bytes: self.options.max_image_bytes,
             check_pixels: self.options.check_pixels,
         };
         let image = image_file::read(&pair.image.path, &options)
-            .map_err(|error| (SkipReason::ImageFile, error))?;
-        let mask = mask_file::read(&pair.mask).map_err(|error| (SkipReason::Mask, error))?;
+            .map_err(|error| Defect::new(SkipReason::ImageFile, error))?;
+        let mask =
+            mask_file::read(&pair.mask).map_err(|error| Defect::new(SkipReason::Mask, error))?;
         let (height, width) = mask.ids.dim();
         let is_same = |side: i32, other: usize| usize::try_from(side).ok() == Some(other);
         if !is_same(image.width, width) || !is_same(image.height, height) {
@@ -253,14 +254,14 @@ impl Batches<'_> {
                 "a mask has a pixel for every pixel of its image: scale one of them (a mask without \
                  interpolation)",
             );
-            return Err((SkipReason::Mask, error));
+            return Err(Defect::new(SkipReason::Mask, error));
         }
         let classes = self
             .ids
             .classes(&pair.mask, &mask.ids)
-            .map_err(|error| (SkipReason::UnknownCategory, error))?;
+            .map_err(|error| Defect::new(SkipReason::UnknownCategory, error))?;
         let is_kept = mask.is_plain && classes == mask.ids;
-        let other = |error| (SkipReason::Mask, error);
+        let other = |error| Defect::new(SkipReason::Mask, error);
         Ok(Row {
             mask: match is_kept {
                 true => mask.bytes,

@@ -224,9 +224,9 @@ impl Sieve {
     ///
     /// # Errors
     /// Also those, lenient or not.
-    pub(super) fn refuse_content(&mut self, reason: SkipReason, error: Error) -> Result<()> {
-        match error {
-            Error::Import { .. } => self.refuse(reason, error),
+    pub(super) fn refuse_content(&mut self, defect: Defect) -> Result<()> {
+        match *defect.error {
+            error @ Error::Import { .. } => self.refuse(defect.reason, error),
             other => Err(other),
         }
     }
@@ -278,7 +278,11 @@ mod tests {
         }
         lenient.refuse(SkipReason::Line, Error::user("x")).unwrap();
         let gone = Error::storage("read", "disk", "gone");
-        assert!(lenient.refuse_content(SkipReason::Line, gone).is_err());
+        assert!(
+            lenient
+                .refuse_content(Defect::new(SkipReason::Line, gone))
+                .is_err()
+        );
         let skipped = lenient.finish();
         assert_eq!(
             skipped.to_string(),

@@ -5,14 +5,14 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 
-use super::skipped::{Imported, Sieve, SkipReason};
+use super::skipped::{Defect, Imported, Sieve, SkipReason};
 use super::text_folders;
 use super::text_lines::{Label, Lines};
 use super::{malformed, unreadable};
+use crate::Result;
 use crate::storage::Location;
 use crate::table::chunks::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::table::{Columns, Role, Table, schema};
-use crate::{Error, Result};
 
 /// Where the samples of a text data set are.
 #[non_exhaustive]
@@ -157,7 +157,7 @@ pub(super) enum Place {
 }
 
 /// A sample, or the general reason why there is none and the error.
-pub(super) type Read = Result<Sample, (SkipReason, Error)>;
+pub(super) type Read = Result<Sample, Defect>;
 
 fn write(
     folder: &Location,
@@ -208,7 +208,7 @@ impl<I: Iterator<Item = Read>> Batches<'_, I> {
         while texts.len() < CHUNK_ROWS && size < CHUNK_BYTES {
             match self.samples.next() {
                 None => break,
-                Some(Err((reason, error))) => self.sieve.refuse_content(reason, error)?,
+                Some(Err(defect)) => self.sieve.refuse_content(defect)?,
                 Some(Ok(sample)) => {
                     size += sample.text.len();
                     texts.push(sample.text);
@@ -262,7 +262,7 @@ pub(super) fn decode(
     bytes: Vec<u8>,
     path: &Path,
     position: impl Fn(usize) -> String,
-) -> Result<String, (SkipReason, Error)> {
+) -> Result<String, Defect> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(at).copied().unwrap_or_default();
@@ -272,7 +272,7 @@ pub(super) fn decode(
             position(at),
             "convert the file to UTF-8, for example with `iconv -f LATIN1 -t UTF-8`",
         );
-        (SkipReason::Encoding, error)
+        Defect::new(SkipReason::Encoding, error)
     })
 }
 
@@ -285,17 +285,12 @@ pub(super) fn without_mark(text: String) -> String {
 }
 
 /// The error for a text that is too long.
-pub(super) fn too_long(
-    path: &Path,
-    found: u64,
-    most: usize,
-    position: String,
-) -> (SkipReason, Error) {
+pub(super) fn too_long(path: &Path, found: u64, most: usize, position: String) -> Defect {
     let error = malformed(
         path,
         format!("the text has {found} bytes where at most {most} go into a row"),
         position,
         "split it, or raise max_text_bytes",
     );
-    (SkipReason::TextSize, error)
+    Defect::new(SkipReason::TextSize, error)
 }

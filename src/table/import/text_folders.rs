@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::files::{self, Found};
-use super::skipped::SkipReason;
+use super::skipped::{Defect, SkipReason};
 use super::text_files::{Place, Read, Sample, decode, too_long, without_mark};
 use super::unreadable;
 use crate::Result;
@@ -53,7 +53,7 @@ impl TextFile {
     /// Reads at most one byte more than is taken.
     pub(super) fn read(self, most: usize) -> Read {
         let path = &self.file.path;
-        let failed = |error| (SkipReason::Unreadable, unreadable("read", path, error));
+        let failed = |error| Defect::new(SkipReason::Unreadable, unreadable("read", path, error));
         let file = File::open(path).map_err(failed)?;
         let mut bytes = Vec::new();
         let limit = (most as u64).saturating_add(1);

@@ -6,10 +6,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::plan::MAX_CLASSES;
-use super::skipped::SkipReason;
+use super::skipped::{Defect, SkipReason};
 use super::text_files::{Place, Read, Sample, decode, too_long, without_mark};
 use super::{malformed, unreadable};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Where the class stands in a line, set off by a tab.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Lines {
         })
     }
 
-    fn split(&mut self) -> Option<Result<Split, (SkipReason, Error)>> {
+    fn split(&mut self) -> Option<Result<Split, Defect>> {
         loop {
             let line = match self.line() {
                 Ok(line) => line?,
@@ -102,7 +102,7 @@ impl Lines {
         }
     }
 
-    fn parts(&self, line: String) -> Result<Split, (SkipReason, Error)> {
+    fn parts(&self, line: String) -> Result<Split, Defect> {
         let number = self.number;
         let (class, text) = match self.label {
             Label::None => (None, line),
@@ -129,7 +129,7 @@ impl Lines {
                             format!("line {number}"),
                             "set text and class apart with a tab, or choose another layout",
                         );
-                        return Err((SkipReason::Line, error));
+                        return Err(Defect::new(SkipReason::Line, error));
                     }
                 }
             }
@@ -143,7 +143,7 @@ impl Lines {
 
     /// The next line without its end; `None` at the end of the file. No more of a line than is taken is
     /// held in memory.
-    fn line(&mut self) -> Result<Option<String>, (SkipReason, Error)> {
+    fn line(&mut self) -> Result<Option<String>, Defect> {
         if self.ended {
             return Ok(None);
         }
@@ -153,7 +153,7 @@ impl Lines {
         while !is_whole {
             let part = self.reader.fill_buf().map_err(|error| {
                 self.ended = true;
-                (
+                Defect::new(
                     SkipReason::Unreadable,
                     unreadable("read", &self.path, error),
                 )
