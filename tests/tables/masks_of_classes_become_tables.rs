@@ -157,9 +157,12 @@ fn masks_of_class_indices_are_kept_as_they_are_and_images_where_they_are() {
     assert_eq!(stored[0], fs::read(masks.join("a_gtFine.png")).unwrap());
 }
 
+/// Why something is skipped, what makes it so, and what its error tells.
+type Bad = (SkipReason, fn(&Scenes), &'static [&'static str]);
+
 #[test]
 fn what_does_not_fit_is_named_or_counted() {
-    let bad: [(SkipReason, fn(&Scenes), &[&str]); 8] = [
+    let bad: [Bad; 8] = [
         (
             SkipReason::Alone,
             |scenes| scenes.image("lone.jpg"),

@@ -188,11 +188,7 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
     }
 
     /// The instances of a batch, and the column of those that were left out, if any may be.
-    fn read<B, O>(
-        &self,
-        batch: &B,
-        output: &O,
-    ) -> Result<(Vec<ImageInstances<T::Truth, T::Predicted>>, Columns)>
+    fn read<B, O>(&self, batch: &B, output: &O) -> Result<(Images<T>, Columns)>
     where
         S: InstanceSource<B, O, T>,
     {
@@ -221,6 +217,9 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
         Some(batch.schema().as_ref().clone())
     }
 }
+
+/// The images of a batch.
+type Images<T> = Vec<ImageInstances<<T as InstanceTask>::Truth, <T as InstanceTask>::Predicted>>;
 
 /// Leaves out the predictions that mean nothing; how many, by image.
 fn leave_out_broken<T: InstanceTask>(
