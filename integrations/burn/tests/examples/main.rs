@@ -9,5 +9,14 @@
     reason = "helpers of tests may panic"
 )]
 
+mod detection;
 mod fix_labels;
 mod program;
+
+// The examples' own modules, so that their tests run too.
+#[allow(dead_code)]
+#[path = "../../examples/detection/grid.rs"]
+mod grid;
+#[allow(dead_code, unused_imports)]
+#[path = "../../examples/scenes/mod.rs"]
+mod scenes;

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use emberlens::run::{Project, RunReader, Status};
 
+/// What the examples' own modules call an error.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// The example as `cargo test` built it, beside the folder of this test.
 fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
