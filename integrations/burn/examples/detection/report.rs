@@ -129,10 +129,13 @@ fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Fai
     let name = run.name();
     writeln!(out, "\nnext:")?;
     writeln!(out, "  {cli} show {name}")?;
-    writeln!(out, "  {cli} top {name} --by fn --split valid -n 20")?;
     writeln!(
         out,
-        "  {cli} top {name} --by iou --stream boxes --split valid --lowest -n 20"
+        "  {cli} top {name} --by fn --split valid --show contents --show least_visible"
+    )?;
+    writeln!(
+        out,
+        "  {cli} top {name} --by iou --stream boxes --split valid --lowest --show size"
     )?;
     let boxes = "--projection box_embedding-pacmap";
     writeln!(

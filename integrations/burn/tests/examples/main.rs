@@ -12,6 +12,7 @@
 mod detection;
 mod fix_labels;
 mod program;
+mod segmentation;
 
 // The examples' own modules, so that their tests run too.
 #[allow(dead_code)]

@@ -54,7 +54,7 @@ pub fn numbers(text: &str, marker: &str) -> Vec<f64> {
     let line = text.lines().find(|line| line.trim().starts_with(marker));
     let line = line.unwrap_or_else(|| panic!("no line `{marker}` in {text}"));
     let line = &line.trim()[marker.len()..];
-    let words = line.split(|c: char| c.is_whitespace() || "()".contains(c));
+    let words = line.split(|c: char| c.is_whitespace() || "():".contains(c));
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
