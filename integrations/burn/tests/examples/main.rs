@@ -13,6 +13,7 @@ mod detection;
 mod fix_labels;
 mod program;
 mod segmentation;
+mod text;
 
 // The examples' own modules, so that their tests run too.
 #[allow(dead_code)]
