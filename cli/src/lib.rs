@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod bar;
+mod beside;
 mod changes;
 mod compact;
 mod diff;

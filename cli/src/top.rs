@@ -6,6 +6,7 @@ use emberlens::run::ranking::{Class, Epochs, Order, RankBy, RankedRun, RankedSam
 use emberlens::table::export::float_as_json;
 use serde_json::{Value, json};
 
+use crate::beside::{self, Cell};
 use crate::find::Place;
 use crate::print::{Report, Table, clean, numbers};
 use crate::skip::SkipCorrupt;
@@ -46,9 +47,16 @@ pub struct Top {
     #[arg(long)]
     stream: Option<String>,
 
+    /// Also show this column, of the stream or of the table that it joins; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    show: Vec<String>,
+
     #[command(flatten)]
     skip: SkipCorrupt,
 }
+
+/// A column beside the ranking: its name and a cell for each sample.
+type Beside<'a> = (&'a str, Vec<Cell>);
 
 impl Top {
     /// Ranks and shows the first samples; NaN comes last and is counted.
@@ -70,9 +78,14 @@ impl Top {
         }
         let ranked = reader.rank(&by)?;
         let shown = &ranked.ranking.samples[..self.number.min(ranked.ranking.samples.len())];
+        let mut beside = Vec::with_capacity(self.show.len());
+        for column in &self.show {
+            let cells = beside::cells(&reader, &ranked, shown, column)?;
+            beside.push((column.as_str(), cells));
+        }
         let mut report = Report {
-            text: self.text(reader.name(), &ranked, shown),
-            json: self.json(reader.id(), &ranked, shown),
+            text: self.text(reader.name(), &ranked, shown, &beside),
+            json: self.json(reader.id(), &ranked, shown, &beside),
             notes: notes(&ranked),
             failure: None,
         };
@@ -80,15 +93,19 @@ impl Top {
         Ok(report)
     }
 
-    fn text(&self, run: &str, ranked: &RankedRun, shown: &[RankedSample]) -> String {
+    fn text(
+        &self,
+        run: &str,
+        ranked: &RankedRun,
+        shown: &[RankedSample],
+        beside: &[Beside<'_>],
+    ) -> String {
+        let has_instance = shown.iter().any(|sample| sample.instance.is_some());
         let has_label = shown.iter().any(|sample| sample.label.is_some());
         let has_predicted = shown.iter().any(|sample| sample.predicted.is_some());
-        let mut headers = vec![
-            ">#".to_owned(),
-            ">example_id".into(),
-            "split".into(),
-            format!(">{}", ranked.column),
-        ];
+        let mut headers = vec![">#".to_owned(), ">example_id".into()];
+        headers.extend(has_instance.then(|| ">instance".to_owned()));
+        headers.extend(["split".to_owned(), format!(">{}", ranked.column)]);
         headers.push(if self.mean {
             ">epochs".into()
         } else {
@@ -96,12 +113,14 @@ impl Top {
         });
         headers.extend(has_label.then(|| "label".to_owned()));
         headers.extend(has_predicted.then(|| "predicted".to_owned()));
+        headers.extend(beside.iter().map(|(name, _)| (*name).to_owned()));
         let mut table = Table::new(headers);
         let values: Vec<Option<f64>> = shown.iter().map(|sample| Some(sample.value)).collect();
         for ((place, sample), value) in shown.iter().enumerate().zip(numbers(&values)) {
-            let mut row = vec![
-                (place + 1).to_string(),
-                sample.example_id.to_string(),
+            let mut row = vec![(place + 1).to_string(), sample.example_id.to_string()];
+            let instance = sample.instance.map_or("-".into(), |one| one.to_string());
+            row.extend(has_instance.then_some(instance));
+            row.extend([
                 sample.split.clone(),
                 value,
                 match sample.epoch {
@@ -109,15 +128,17 @@ impl Top {
                     Some(epoch) => epoch.to_string(),
                     None => "-".into(),
                 },
-            ];
+            ]);
             row.extend(has_label.then(|| class(sample.label.as_ref())));
             row.extend(has_predicted.then(|| class(sample.predicted.as_ref())));
+            row.extend(beside.iter().map(|(_, cells)| cells[place].text.clone()));
             table.push(row);
         }
+        let things = if has_instance { "instances" } else { "samples" };
         let what = if self.mean { "mean " } else { "" };
         let order = if self.lowest { "lowest" } else { "highest" };
         format!(
-            "{}: {} of {} samples by {what}{}, {order} first (stream {})\n{}",
+            "{}: {} of {} {things} by {what}{}, {order} first (stream {})\n{}",
             clean(run),
             shown.len(),
             ranked.ranking.samples.len(),
@@ -127,7 +148,13 @@ impl Top {
         )
     }
 
-    fn json(&self, run: &str, ranked: &RankedRun, shown: &[RankedSample]) -> Value {
+    fn json(
+        &self,
+        run: &str,
+        ranked: &RankedRun,
+        shown: &[RankedSample],
+        beside: &[Beside<'_>],
+    ) -> Value {
         let passes: Vec<Value> = ranked
             .passes
             .iter()
@@ -137,16 +164,24 @@ impl Top {
             .collect();
         let samples: Vec<Value> = shown
             .iter()
-            .map(|sample| {
-                json!({
+            .enumerate()
+            .map(|(place, sample)| {
+                let cells = beside.iter();
+                let cells = cells.map(|(name, cells)| (*name, cells[place].json.clone()));
+                let mut json = json!({
                     "example_id": sample.example_id,
+                    "instance": sample.instance,
                     "split": sample.split,
                     "value": float_as_json(sample.value),
                     "rows": sample.rows,
                     "epoch": sample.epoch,
                     "label": class_json(sample.label.as_ref()),
                     "predicted": class_json(sample.predicted.as_ref()),
-                })
+                });
+                if !beside.is_empty() {
+                    json["show"] = cells.collect();
+                }
+                json
             })
             .collect();
         json!({

@@ -16,7 +16,15 @@ use crate::plot::{Color, OnTop};
 const SPLIT: &str = "split";
 
 /// Columns of which low values are the ones to look at.
-const LOW_MATTERS: [&str; 3] = ["confidence", "margin", "accuracy"];
+const LOW_MATTERS: [&str; 7] = [
+    "confidence",
+    "margin",
+    "accuracy",
+    "iou",
+    "mean_iou",
+    "pixel_accuracy",
+    "token_accuracy",
+];
 
 /// Finds the colours of points.
 pub struct Painter<'a> {

@@ -1,3 +1,5 @@
+use emberlens::run::{Position, Project};
+use emberlens::table::{Column, ColumnKind, Columns, Role};
 use serde_json::{Value, json};
 
 use crate::example::{Example, stderr};
@@ -154,4 +156,102 @@ fn each_split_is_ranked_at_its_own_latest_epoch() {
         [(&json!("train"), &json!(2)), (&json!("valid"), &json!(1))]
     );
     assert_eq!(answer["ranked_count"], 6);
+}
+
+#[test]
+fn further_columns_come_from_the_stream_or_the_joined_table() {
+    let example = Example::new();
+    let project = Project::open(&example.root().display().to_string(), "digits").unwrap();
+    let table = project.table("ink").unwrap();
+    let edit = table.edit().add_column("text", ColumnKind::String);
+    let edit = edit.set_each("text", [(0, "nought"), (1, "one"), (2, "two\n")]);
+    let table = edit.commit().unwrap().table;
+    let run = project.run("texts").start().unwrap();
+    let columns = Columns::new()
+        .with("example_id", vec![3_i64, 1, 2])
+        .with("loss", vec![3.0_f32, 1.0, 2.0])
+        .with("margin", vec![0.25_f32, 0.5, f32::NAN])
+        .with(
+            "seen",
+            Column::from(vec![0, 1, 1]).role(Role::category(["cat", "dog"])),
+        );
+    let at = Position::new("train").epoch(0);
+    run.add_metrics("default", columns, Some(&table), Some(at))
+        .unwrap();
+    run.complete().unwrap();
+
+    let top = ["top", "texts", "--by", "loss"];
+    let show = ["--show", "text", "--show", "margin", "--show", "seen"];
+    let answer = example.json(&[&top[..], &show].concat());
+    let class = |index: i64, name: &str| json!({ "index": index, "name": name });
+    let shown = answer["samples"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|sample| sample["show"].clone()).collect();
+    let expected = [
+        json!({ "text": null, "margin": 0.25, "seen": class(0, "cat") }),
+        json!({ "text": "two\n", "margin": "NaN", "seen": class(1, "dog") }),
+        json!({ "text": "one", "margin": 0.5, "seen": class(1, "dog") }),
+    ];
+    assert_eq!(shown, expected);
+    // A line break in a cell does not break the line.
+    let text = example.text(&[&top[..], &show].concat());
+    let second = text.lines().nth(3).unwrap();
+    assert!(second.ends_with(r"two\n  NaN     dog"), "{text}");
+
+    let refused = |column: &str| {
+        let output = example.emberlens(&[&top[..], &["--show", column]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        stderr(&output)
+    };
+    let missing = refused("txt");
+    assert!(
+        missing.contains("`txt`") && missing.contains("text (table ink)"),
+        "{missing}"
+    );
+    let cnn = ["top", "cnn", "--by", "loss", "--show", "embedding"];
+    let nested = stderr(&example.emberlens(&cnn));
+    assert!(
+        nested.contains("embedding") && nested.contains("predicted"),
+        "{nested}"
+    );
+}
+
+#[test]
+fn instances_are_ranked_and_shown_one_by_one() {
+    let example = Example::new();
+    let project = Project::open(&example.root().display().to_string(), "digits").unwrap();
+    let run = project.run("boxes").start().unwrap();
+    let columns = Columns::new()
+        .with("example_id", vec![5_i64, 5, 2])
+        .with("instance", vec![0_i64, 1, 0])
+        .with("iou", vec![0.5_f32, 0.25, 0.75])
+        .with("size", vec![8_i32, 9, 10]);
+    let at = Position::new("valid").epoch(0);
+    run.add_metrics("boxes", columns, None, Some(at)).unwrap();
+    run.complete().unwrap();
+    let top = ["top", "boxes", "--by", "iou", "--lowest", "--show", "size"];
+    let answer = example.json(&top);
+    let samples = answer["samples"].as_array().unwrap().iter();
+    let places: Vec<_> = samples
+        .map(|one| {
+            json!([
+                one["example_id"],
+                one["instance"],
+                one["value"],
+                one["show"]["size"]
+            ])
+        })
+        .collect();
+    let expected = [
+        json!([5, 1, 0.25, 9]),
+        json!([5, 0, 0.5, 8]),
+        json!([2, 0, 0.75, 10]),
+    ];
+    assert_eq!(places, expected);
+    let text = example.text(&top);
+    assert!(
+        text.starts_with("boxes: 3 of 3 instances by iou, lowest first"),
+        "{text}"
+    );
+    let first: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
+    assert_eq!(first, ["1", "5", "1", "valid", "0.2500", "0", "9"]);
 }

@@ -216,6 +216,28 @@ fn a_second_run_of_the_same_data_shares_the_table_and_gets_its_own_name() {
 }
 
 #[test]
+fn an_edit_of_the_table_is_what_the_next_run_learns() {
+    let root = tempfile::tempdir().unwrap();
+    stdout(&run(root.path(), &["--epochs", "1"]));
+    let (table, _) = tables(&open(root.path()));
+    let truth = table.column::<i32>("true_label").unwrap();
+    let labels = (0_u64..).zip(truth.iter().copied());
+    let edited = table.edit().set_each("label", labels).commit().unwrap();
+    assert_eq!((edited.rows, edited.table.revision()), (72, 1));
+    let text = stdout(&run(root.path(), &["--epochs", "1"]));
+    assert!(
+        text.contains(", 0 of them with a planted wrong label"),
+        "{text}"
+    );
+    let project = Project::open(&root.path().display().to_string(), "digits").unwrap();
+    let second = project.open_run("cnn-2").unwrap();
+    assert_eq!(tables(&second).0.revision(), 1);
+    let labels = second.metrics("default").split("train").epoch(0);
+    let labels: Vec<i32> = labels.values("label").unwrap();
+    assert_eq!(labels, truth);
+}
+
+#[test]
 fn mnist_files_are_read_from_a_folder() {
     let Ok(folder) = std::env::var("EMBERLENS_TEST_DATA") else {
         println!("skipped: EMBERLENS_TEST_DATA names no folder");

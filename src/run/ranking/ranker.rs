@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, RecordBatch, cast::AsArray};
+use arrow_array::{Array, Int64Array, RecordBatch, cast::AsArray};
 use arrow_schema::{DataType, Schema};
 
 use crate::table::{Role, role};
 use crate::{Error, Result};
+
+/// The column that numbers the instances of a sample: words, boxes.
+const INSTANCE: &str = "instance";
 
 /// The column of true classes.
 pub(super) const LABEL: &str = "label";
@@ -33,13 +36,15 @@ pub struct Class {
     pub name: Option<String>,
 }
 
-/// One sample with its place in a [`Ranking`].
+/// One sample with its place in a [`Ranking`], or one instance of a sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankedSample {
     /// The split that the sample was collected in.
     pub split: String,
     /// 0-based row of the table.
     pub example_id: i64,
+    /// Which of the sample's instances it is, where the stream has a row for each (a box, a word).
+    pub instance: Option<i64>,
     /// The value ranked by: of one row, or the mean of `rows` rows.
     pub value: f64,
     /// Rows that the value comes from: epochs, times repeats of the sample within an epoch.
@@ -55,8 +60,8 @@ pub struct RankedSample {
 
 /// Samples in order of one column.
 ///
-/// NaN comes last in either order; equal values are ordered by split and example_id, so the same
-/// rows give the same ranking.
+/// NaN comes last in either order; equal values are ordered by example_id, instance and split, so the
+/// same rows give the same ranking.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranking {
     /// All ranked samples.
@@ -68,6 +73,9 @@ pub struct Ranking {
 }
 
 /// Ranks samples over the rows that it is given, batch by batch.
+///
+/// Rows with a number in a column `instance` are ranked by instance: the boxes of an image, each by
+/// itself. Where several epochs are ranked, rows of one number count as the same instance.
 ///
 /// # Memory
 /// One small record a sample, whatever the number of rows.
@@ -97,7 +105,7 @@ pub struct Ranking {
 pub struct Ranker {
     column: String,
     splits: Vec<String>,
-    tallies: HashMap<(usize, i64), Tally>,
+    tallies: HashMap<(usize, i64, Option<i64>), Tally>,
 }
 
 impl Ranker {
@@ -116,7 +124,7 @@ impl Ranker {
     /// `Invalid` when the column to rank by is missing or holds no numbers.
     pub fn columns<'a>(&'a self, schema: &'a Schema) -> Result<Vec<&'a str>> {
         check_rankable(&self.column, schema)?;
-        let mut columns = vec!["example_id", "split", "epoch", LABEL, "predicted"];
+        let mut columns = vec!["example_id", INSTANCE, "split", "epoch", LABEL, "predicted"];
         columns.retain(|name| schema.column_with_name(name).is_some());
         if !columns.contains(&self.column.as_str()) {
             columns.push(&self.column);
@@ -127,7 +135,7 @@ impl Ranker {
     /// Takes in rows; every one counts into the mean of its sample.
     ///
     /// # Shapes and units
-    /// `batch` has `example_id` int64 and the ranked column; `split`, `epoch`, `label` and
+    /// `batch` has `example_id` int64 and the ranked column; `instance`, `split`, `epoch`, `label` and
     /// `predicted` are used when present.
     ///
     /// # Errors
@@ -139,6 +147,10 @@ impl Ranker {
             .ok_or_else(|| missing(&self.column, batch))?;
         let values = values.as_primitive::<Float64Type>();
         let epochs = integers(batch, "epoch")?;
+        let instances = match batch.column_by_name(INSTANCE) {
+            Some(column) if column.data_type().is_integer() => integers(batch, INSTANCE)?,
+            _ => None,
+        };
         let splits = cast(batch, "split", &DataType::Utf8)?;
         let labels = Classes::of(batch, LABEL)?;
         let predictions = Classes::of(batch, "predicted")?;
@@ -147,11 +159,13 @@ impl Ranker {
                 Some(splits) if splits.is_valid(row) => splits.as_string::<i32>().value(row),
                 _ => "",
             };
-            let key = (self.split_index(split), ids.value(row));
+            let of_row = |column: &Option<Int64Array>| {
+                let column = column.as_ref()?;
+                column.is_valid(row).then(|| column.value(row))
+            };
+            let key = (self.split_index(split), ids.value(row), of_row(&instances));
             let tally = self.tallies.entry(key).or_default();
-            let epoch = epochs
-                .as_ref()
-                .and_then(|epochs| epochs.is_valid(row).then(|| epochs.value(row)));
+            let epoch = of_row(&epochs);
             if values.is_valid(row) {
                 tally.sum += values.value(row);
                 tally.rows += 1;
@@ -169,7 +183,7 @@ impl Ranker {
     /// The ranking of all samples taken in.
     pub fn ranking(self, order: Order) -> Ranking {
         let mut ranking = Ranking::default();
-        for ((split, example_id), tally) in self.tallies {
+        for ((split, example_id, instance), tally) in self.tallies {
             if tally.rows == 0 {
                 ranking.null_count += 1;
                 continue;
@@ -179,6 +193,7 @@ impl Ranker {
             ranking.samples.push(RankedSample {
                 split: self.splits[split].clone(),
                 example_id,
+                instance,
                 value,
                 rows: tally.rows,
                 epoch: tally.epoch,
@@ -189,6 +204,7 @@ impl Ranker {
         ranking.samples.sort_by(|one, other| {
             by_value(one.value, other.value, order)
                 .then_with(|| one.example_id.cmp(&other.example_id))
+                .then_with(|| one.instance.cmp(&other.instance))
                 .then_with(|| one.split.cmp(&other.split))
         });
         ranking
@@ -302,7 +318,7 @@ fn check_rankable(column: &str, schema: &Schema) -> Result<()> {
     }
 }
 
-fn integers(batch: &RecordBatch, column: &str) -> Result<Option<arrow_array::Int64Array>> {
+fn integers(batch: &RecordBatch, column: &str) -> Result<Option<Int64Array>> {
     let array = cast(batch, column, &DataType::Int64)?;
     Ok(array.map(|array| array.as_primitive::<Int64Type>().clone()))
 }
@@ -341,107 +357,4 @@ fn missing(column: &str, batch: &RecordBatch) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::{Column, Columns};
-
-    fn rows(epoch: Option<i64>, ids: &[i64], values: &[Option<f32>]) -> RecordBatch {
-        let predicted: Vec<i32> = ids.iter().map(|id| (*id % 2) as i32).collect();
-        Columns::new()
-            .with("example_id", ids.to_vec())
-            .with("split", vec!["train"; ids.len()])
-            .with("epoch", vec![epoch; ids.len()])
-            .with("loss", values.to_vec())
-            .with(
-                "predicted",
-                Column::from(predicted).role(Role::category(["cat", "dog"])),
-            )
-            .into_batch("test")
-            .unwrap()
-    }
-
-    fn ranked(batches: &[RecordBatch], order: Order) -> Ranking {
-        let mut ranker = Ranker::by("loss");
-        batches.iter().for_each(|batch| ranker.add(batch).unwrap());
-        ranker.ranking(order)
-    }
-
-    fn ids(ranking: &Ranking) -> Vec<i64> {
-        ranking
-            .samples
-            .iter()
-            .map(|sample| sample.example_id)
-            .collect()
-    }
-
-    #[test]
-    fn nan_comes_last_in_both_orders_and_ties_go_by_id() {
-        let nan = f32::NAN;
-        let infinity = f32::INFINITY;
-        let batch = rows(
-            Some(0),
-            &[9, 4, 3, 2, 1, 0],
-            &[
-                Some(1.0),
-                Some(nan),
-                Some(1.0),
-                Some(infinity),
-                Some(-infinity),
-                None,
-            ],
-        );
-        let highest = ranked(std::slice::from_ref(&batch), Order::Highest);
-        assert_eq!(ids(&highest), [2, 3, 9, 1, 4]);
-        assert_eq!((highest.nan_count, highest.null_count), (1, 1));
-        assert_eq!(ids(&ranked(&[batch], Order::Lowest)), [1, 3, 9, 2, 4]);
-    }
-
-    #[test]
-    fn the_mean_leaves_out_nulls_and_carries_nan() {
-        let first = rows(Some(0), &[0, 1, 2], &[Some(1.0), None, Some(f32::NAN)]);
-        let second = rows(Some(1), &[0, 1, 2], &[Some(4.0), Some(2.0), Some(9.0)]);
-        let ranking = ranked(&[second, first], Order::Highest);
-        assert_eq!(ids(&ranking), [0, 1, 2]);
-        assert_eq!(ranking.samples[0].value, 2.5);
-        assert_eq!(
-            (ranking.samples[1].value, ranking.samples[1].rows),
-            (2.0, 1)
-        );
-        assert!(ranking.samples[2].value.is_nan());
-        assert_eq!(ranking.samples[0].epoch, Some(1));
-    }
-
-    #[test]
-    fn classes_carry_the_names_of_their_category() {
-        let ranking = ranked(&[rows(None, &[3], &[Some(0.0)])], Order::Highest);
-        let predicted = Class {
-            index: Some(1),
-            name: Some("dog".into()),
-        };
-        assert_eq!(ranking.samples[0].predicted, Some(predicted));
-        assert_eq!(ranking.samples[0].label, None);
-    }
-
-    #[test]
-    fn a_column_that_cannot_be_ranked_is_refused_with_those_that_can() {
-        let batch = rows(Some(0), &[0], &[Some(1.0)]);
-        let add = |column: &str| Ranker::by(column).add(&batch).unwrap_err().to_string();
-        assert!(
-            add("split").contains("example_id, epoch, loss, predicted"),
-            "{}",
-            add("split")
-        );
-        assert!(add("losss").contains("loss"), "{}", add("losss"));
-    }
-
-    #[test]
-    fn splits_are_ranked_apart() {
-        let mut valid = Columns::new().with("example_id", vec![0_i64]);
-        valid.push("split", vec!["valid"]);
-        valid.push("loss", vec![7.0_f32]);
-        let valid = valid.into_batch("test").unwrap();
-        let ranking = ranked(&[rows(Some(0), &[0], &[Some(1.0)]), valid], Order::Highest);
-        assert_eq!(ranking.samples.len(), 2);
-        assert_eq!(ranking.samples[0].split, "valid");
-    }
-}
+mod tests;

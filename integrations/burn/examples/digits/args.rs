@@ -1,19 +1,17 @@
 //! What the user can say on the command line.
 
-use std::path::PathBuf;
+use clap::Parser;
 
-use clap::{Parser, ValueEnum};
+use crate::arguments::{at_least_one, positive};
+use crate::share::share;
+use crate::source::Source;
 
 /// Trains a small convolutional network and records every sample at every epoch.
 #[derive(Parser, Debug)]
 #[command(name = "digits")]
 pub struct Args {
-    /// The images to train on.
-    #[arg(long, value_enum, default_value_t = Data::Digits)]
-    pub data: Data,
-    /// Folder with MNIST's IDX files, plain or .gz (only with --data mnist).
-    #[arg(long, value_name = "DIR")]
-    pub path: Option<PathBuf>,
+    #[command(flatten)]
+    pub source: Source,
     /// Epochs to train.
     #[arg(long, default_value_t = 8, value_parser = at_least_one)]
     pub epochs: usize,
@@ -32,45 +30,4 @@ pub struct Args {
     /// Where runs are kept [default: $EMBERLENS_ROOT, else ./emberlens].
     #[arg(long, value_name = "PATH_OR_URL")]
     pub root: Option<String>,
-}
-
-/// The data sets that the example knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Data {
-    /// UCI optical digits, 1,797 images of 8x8, part of this repository.
-    Digits,
-    /// MNIST, 28x28, from IDX files or downloaded by Burn.
-    Mnist,
-}
-
-impl Data {
-    /// The project that its runs belong to.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Digits => "digits",
-            Self::Mnist => "mnist",
-        }
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be 1 or more".into()),
-        Ok(value) => Ok(value),
-        Err(_) => Err("must be a whole number, 1 or more".into()),
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
-        _ => Err("must be a positive number".into()),
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err("must be between 0 and 1, for example 0.05 for 5 %".into()),
-    }
 }

@@ -1,7 +1,6 @@
 //! The main job: a Burn training on real images that keeps what every sample did at every epoch.
 //!
 //! `cargo run --release -p emberlens-burn --example digits`; `-- --help` lists the options.
-#![allow(clippy::print_stderr)]
 
 mod args;
 mod batch;
@@ -9,8 +8,19 @@ mod data;
 mod idx;
 mod model;
 mod report;
-mod screen;
+mod source;
 mod tables;
+
+#[path = "../shared/arguments.rs"]
+mod arguments;
+#[path = "../shared/epochs.rs"]
+mod epochs;
+#[path = "../shared/program.rs"]
+mod program;
+#[path = "../shared/screen.rs"]
+mod screen;
+#[path = "../shared/share.rs"]
+mod share;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,20 +33,14 @@ use burn::prelude::*;
 use burn::train::Learner;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use clap::Parser;
-use emberlens::run::Project;
 use emberlens_burn::Lens;
 
-use args::{Args, Data};
+use args::Args;
 use batch::ImageBatcher;
-use data::{CLASSES, Splits};
+use data::CLASSES;
 use model::{Cnn, CnnConfig};
+use program::{Ending, Failure};
 use screen::{EpochLines, say};
-
-/// Any error, for the terminal.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// What shells report for a program that ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// What is recorded with the run.
 #[derive(Config, Debug)]
@@ -51,38 +55,13 @@ struct TrainingConfig {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
-    }
+    program::end(run(&Args::parse()))
 }
 
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        // Some errors tell their cause themselves.
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text
-}
-
-fn run(args: &Args) -> Result<ExitCode, Failure> {
+fn run(args: &Args) -> Result<Ending, Failure> {
     let started = Instant::now();
-    let splits = load(args)?;
-    let name = args.data.name();
-    let project = match &args.root {
-        Some(root) => Project::open(root, name)?,
-        None => Project::open_default(name)?,
-    };
+    let mut splits = args.source.load(args.label_noise, args.seed)?;
+    let project = program::open_project(args.root.as_deref(), args.source.name())?;
     let table = |part: &str, samples| {
         let name = format!("{part}-noise-{}-seed-{}", args.label_noise, args.seed);
         tables::open_or_create(&project, &name, samples, splits.side)
@@ -91,6 +70,8 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         table("train", &splits.train)?,
         table("valid", &splits.valid)?,
     );
+    // What was edited since the table was made is what the network learns.
+    splits.train = tables::labelled(&splits.train, &train_table)?;
 
     let config = config(args, splits.side);
     let device = Device::default().autodiff();
@@ -115,7 +96,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         .training(logs.path(), train_loader, valid_loader)
         .metrics((AccuracyMetric::new(), LossMetric::new()))
         .with_application_logger(None)
-        .renderer(Box::new(EpochLines::of("Accuracy", " %")))
+        .renderer(Box::new(EpochLines::of("Accuracy", 1, " %")))
         .num_epochs(config.epochs);
     let model = config.model.init(&device);
     let learner = Learner::new(
@@ -134,12 +115,9 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             .count(),
         valid_table.row_count(),
     ));
-    let trained = lens.launch(training, learner).map_err(|error| {
-        let place = error
-            .run()
-            .map(|run| format!("; what was collected is in {}", run.url()));
-        format!("{}{}", chain(&error), place.unwrap_or_default())
-    })?;
+    let trained = lens
+        .launch(training, learner)
+        .map_err(|error| program::launch_failure(&error))?;
 
     let run = trained.run.reader()?;
     say(&report::render(
@@ -150,8 +128,8 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         started.elapsed(),
     )?);
     Ok(match trained.interrupted {
-        Some(_) => ExitCode::from(INTERRUPTED),
-        None => ExitCode::SUCCESS,
+        Some(_) => Ending::Interrupted,
+        None => Ending::Complete,
     })
 }
 
@@ -165,24 +143,4 @@ fn config(args: &Args, side: usize) -> TrainingConfig {
         label_noise: args.label_noise,
         seed: args.seed,
     }
-}
-
-/// The images that were asked for, with wrong labels planted in the training part.
-fn load(args: &Args) -> Result<Splits, Failure> {
-    let mut splits = match (args.data, &args.path) {
-        (Data::Digits, None) => Splits::digits(args.seed)?,
-        (Data::Digits, Some(_)) => return Err("--path belongs to --data mnist".into()),
-        (Data::Mnist, Some(folder)) => Splits::mnist(folder, args.seed)?,
-        #[cfg(feature = "mnist-download")]
-        (Data::Mnist, None) => Splits::mnist_download()?,
-        #[cfg(not(feature = "mnist-download"))]
-        (Data::Mnist, None) => {
-            return Err("--data mnist needs --path DIR, a folder with MNIST's IDX files (plain or \
-                .gz); or build with the feature that downloads them through Burn: cargo run \
-                --release -p emberlens-burn --features mnist-download --example digits -- --data mnist"
-                .into());
-        }
-    };
-    splits.plant_wrong_labels(args.label_noise, args.seed);
-    Ok(splits)
 }

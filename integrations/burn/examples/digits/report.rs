@@ -1,27 +1,27 @@
 //! What the run found out, as text.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use emberlens::run::RunReader;
 use emberlens::run::ranking::{Order, RankedSample, Ranker};
 
-use crate::Failure;
 use crate::data::{CLASSES, Sample};
+use crate::epochs;
+use crate::program::{Failure, command_line, place};
 
 const STREAM: &str = "default";
 const SHOWN: usize = 10;
 /// Share of the samples that a person would look through.
 const LOOKED_AT: f64 = 0.05;
-/// Aggregates in the table: split, column.
+/// Aggregates in the table: heading, scalar.
 const COLUMNS: [(&str, &str); 6] = [
-    ("train", "loss"),
-    ("train", "accuracy"),
-    ("train", "confidence"),
-    ("valid", "loss"),
-    ("valid", "accuracy"),
-    ("valid", "confidence"),
+    ("train loss", "train_loss_avg"),
+    ("train accuracy", "train_accuracy_avg"),
+    ("train confidence", "train_confidence_avg"),
+    ("valid loss", "valid_loss_avg"),
+    ("valid accuracy", "valid_accuracy_avg"),
+    ("valid confidence", "valid_confidence_avg"),
 ];
 
 /// Where the run is, its aggregates, its most suspicious samples and what to do next.
@@ -66,31 +66,8 @@ pub fn render(
 
 /// The means over each split at each epoch.
 fn aggregates(out: &mut String, run: &RunReader) -> Result<(), Failure> {
-    let mut means: BTreeMap<i64, BTreeMap<String, f64>> = BTreeMap::new();
-    for scalar in run.scalars()? {
-        if let Some(epoch) = scalar.epoch {
-            means
-                .entry(epoch)
-                .or_default()
-                .insert(scalar.name, scalar.value);
-        }
-    }
     writeln!(out, "\nmeans over the split, at the end of each epoch:")?;
-    write!(out, "  epoch")?;
-    for (split, column) in COLUMNS {
-        write!(out, "  {:>16}", format!("{split} {column}"))?;
-    }
-    writeln!(out)?;
-    for (epoch, means) in &means {
-        write!(out, "  {epoch:>5}")?;
-        for (split, column) in COLUMNS {
-            match means.get(&format!("{split}_{column}_avg")) {
-                Some(mean) => write!(out, "  {mean:>16.4}")?,
-                None => write!(out, "  {:>16}", "-")?,
-            }
-        }
-        writeln!(out)?;
-    }
+    out.push_str(&epochs::table(run, &COLUMNS)?);
     writeln!(
         out,
         "  (the labels of valid are as they came; wrong ones were planted in train only)"
@@ -242,16 +219,9 @@ fn coordinates(out: &mut String, run: &RunReader) -> Result<(), Failure> {
 }
 
 fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
-    if run.location().local_path().is_none() {
-        return Ok(()); // it ends with this process
-    }
-    let root = root
-        .map(|root| match root.contains(char::is_whitespace) {
-            true => format!(" --root {root:?}"),
-            false => format!(" --root {root}"),
-        })
-        .unwrap_or_default();
-    let cli = format!("cargo run --release --bin emberlens --{root}");
+    let Some(cli) = command_line(run, root) else {
+        return Ok(());
+    };
     let name = run.name();
     writeln!(out, "\nnext:")?;
     writeln!(out, "  {cli} show {name}")?;
@@ -280,18 +250,6 @@ fn sample<'a>(train: &'a [Sample], ranked: &RankedSample) -> Result<&'a Sample, 
         .ok()
         .and_then(|index| train.get(index))
         .ok_or_else(|| format!("example_id {} is not in the table", ranked.example_id).into())
-}
-
-/// The run's folder as one would type it.
-fn place(run: &RunReader) -> String {
-    let Some(path) = run.location().local_path() else {
-        return run.url();
-    };
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here)
-        .unwrap_or(&path)
-        .display()
-        .to_string()
 }
 
 fn epoch(epoch: Option<i64>) -> String {

@@ -10,7 +10,8 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use crate::Failure;
 use crate::data::{CLASSES, Sample};
 
-/// The table of this name: created, or the one that an earlier run of the same data created.
+/// The table of this name: created, or the one that an earlier run of the same data created, at its
+/// latest revision.
 pub fn open_or_create(
     project: &Project,
     name: &str,
@@ -39,12 +40,27 @@ pub fn open_or_create(
     }
 }
 
+/// Whether the table is of these samples; their labels may have been edited since.
 fn holds(table: &Table, samples: &[Sample]) -> Result<bool, Failure> {
     let labels: Vec<i32> = samples
         .iter()
-        .map(|sample| i32::from(sample.label))
+        .map(|sample| i32::from(sample.true_label))
         .collect();
-    Ok(table.column::<i32>("label")? == labels)
+    Ok(table.column::<i32>("true_label")? == labels)
+}
+
+/// The samples with the labels that they have in this revision of their table.
+pub fn labelled(samples: &[Sample], table: &Table) -> Result<Vec<Sample>, Failure> {
+    let labels = table.column::<i32>("label")?;
+    let labelled = samples.iter().zip(labels);
+    labelled
+        .map(|(sample, label)| {
+            Ok(Sample {
+                label: u8::try_from(label)?,
+                ..sample.clone()
+            })
+        })
+        .collect()
 }
 
 fn columns(samples: &[Sample], side: usize) -> Result<Columns, Failure> {

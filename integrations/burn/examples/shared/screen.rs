@@ -22,6 +22,7 @@ pub fn say(text: &str) {
 /// Draws one metric of a training as one line per epoch, in the units that Burn gives it.
 pub struct EpochLines {
     shown: &'static str,
+    decimals: usize,
     unit: &'static str,
     names: BTreeMap<String, String>,
     mean: Mean,
@@ -39,10 +40,11 @@ struct Mean {
 }
 
 impl EpochLines {
-    /// Shows the metric of this name.
-    pub fn of(shown: &'static str, unit: &'static str) -> Self {
+    /// Shows the metric of this name with so many decimals.
+    pub fn of(shown: &'static str, decimals: usize, unit: &'static str) -> Self {
         Self {
             shown,
+            decimals,
             unit,
             names: BTreeMap::new(),
             mean: Mean::default(),
@@ -115,7 +117,8 @@ impl TrainingProgressLogger for EpochLines {
     fn end_split(&mut self) {
         let mean = std::mem::take(&mut self.mean);
         say(&format!(
-            " {:.1}{}",
+            " {:.*}{}",
+            self.decimals,
             mean.sum / mean.count as f64,
             self.unit
         ));

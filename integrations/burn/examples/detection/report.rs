@@ -1,0 +1,151 @@
+//! What the run found out, as text.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use emberlens::run::RunReader;
+
+use crate::boxes;
+use crate::epochs;
+use crate::grid::CONFIDENT;
+use crate::program::{Failure, command_line, place};
+use crate::scenes::CLASSES;
+
+/// The stream of the classes.
+const PER_CLASS: &str = "per_class";
+
+/// Where the run is, its average precision, and what to do next.
+pub fn render(run: &RunReader, root: Option<&str>, took: Duration) -> Result<String, Failure> {
+    let mut out = format!(
+        "\nrun `{}`: {} after {:.1} s\n  {}\n",
+        run.name(),
+        run.status(),
+        took.as_secs_f64(),
+        place(run)
+    );
+    if run.passes("default").is_empty() {
+        return Ok(out);
+    }
+    writeln!(
+        out,
+        "\nmean average precision over the classes, and the boxes of an image:"
+    )?;
+    out.push_str(&epochs::table(
+        run,
+        &[
+            ("train mAP@0.5", "train_per_class_ap_50_avg"),
+            ("valid mAP@0.5", "valid_per_class_ap_50_avg"),
+            ("valid mAP", "valid_per_class_ap_avg"),
+            ("valid loss", "valid_loss_avg"),
+            ("found", "valid_tp_avg"),
+            ("wrong", "valid_fp_avg"),
+            ("missed", "valid_fn_avg"),
+        ],
+    )?);
+    classes(&mut out, run)?;
+    errors(&mut out, run)?;
+    next(&mut out, run, root)?;
+    Ok(out)
+}
+
+/// The classes of the last validation.
+fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+    let Some(last) = run.latest_pass(PER_CLASS, "valid") else {
+        return Ok(());
+    };
+    let rows = run.metrics(PER_CLASS).split("valid").epoch(last.epoch);
+    let instances = rows.values::<i64>("instances")?;
+    writeln!(out, "\nclasses in the last validation:")?;
+    writeln!(
+        out,
+        "  class     objects  AP@0.5      AP  best F1  at confidence"
+    )?;
+    let number = |column| rows.values::<Option<f64>>(column);
+    let columns = [
+        number("ap_50")?,
+        number("ap")?,
+        number("best_f1")?,
+        number("best_f1_confidence")?,
+    ];
+    for (class, name) in CLASSES.iter().enumerate() {
+        let [ap_50, ap, f1, confidence] = columns.each_ref().map(|column| {
+            let value = column.get(class).copied().flatten();
+            value.map_or("-".to_owned(), |value| format!("{value:.3}"))
+        });
+        let count = instances.get(class).copied().unwrap_or_default();
+        writeln!(
+            out,
+            "  {name:<8}  {count:>7}  {ap_50:>6}  {ap:>6}  {f1:>7}  {confidence:>13}"
+        )?;
+    }
+    Ok(())
+}
+
+/// What the boxes of the last validation that fit badly have in common.
+fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+    let Some(last) = run.latest_pass(boxes::STREAM, "valid") else {
+        return Ok(());
+    };
+    let rows = run.metrics(boxes::STREAM).split("valid").epoch(last.epoch);
+    let iou = rows.values::<f32>("iou")?;
+    writeln!(
+        out,
+        "\nboxes of the last validation (confidence {CONFIDENT} and above), means:"
+    )?;
+    writeln!(
+        out,
+        "  IoU           boxes  size  luminosity  visible  confidence"
+    )?;
+    for (name, from, below) in [
+        ("below 0.5", 0.0, 0.5),
+        ("0.5 to 0.75", 0.5, 0.75),
+        ("0.75 and up", 0.75, 2.0),
+    ] {
+        let chosen: Vec<usize> = (0..iou.len())
+            .filter(|&row| iou[row] >= from && iou[row] < below)
+            .collect();
+        let mean = |column: &str| -> Result<f32, Failure> {
+            let values = rows.values::<Option<f32>>(column)?;
+            let known: Vec<f32> = chosen.iter().filter_map(|&row| values[row]).collect();
+            Ok(known.iter().sum::<f32>() / known.len() as f32)
+        };
+        writeln!(
+            out,
+            "  {name:<11}  {:>6}  {:>4.1}  {:>10.1}  {:>7.2}  {:>10.2}",
+            chosen.len(),
+            mean("size")?,
+            mean("luminosity")?,
+            mean("visible")?,
+            mean("confidence")?
+        )?;
+    }
+    Ok(())
+}
+
+fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
+    let Some(cli) = command_line(run, root) else {
+        return Ok(());
+    };
+    let name = run.name();
+    writeln!(out, "\nnext:")?;
+    writeln!(out, "  {cli} show {name}")?;
+    writeln!(
+        out,
+        "  {cli} top {name} --by fn --split valid --show contents --show least_visible"
+    )?;
+    writeln!(
+        out,
+        "  {cli} top {name} --by iou --stream boxes --split valid --lowest --show size"
+    )?;
+    let boxes = "--projection box_embedding-pacmap";
+    writeln!(
+        out,
+        "  {cli} plot embedding {name} {boxes} --color label -o boxes.png"
+    )?;
+    writeln!(
+        out,
+        "  {cli} plot embedding {name} {boxes} --color iou -o boxes-iou.png"
+    )?;
+    writeln!(out, "  {cli} export {name} --stream boxes -o boxes.parquet")?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! What the user can say on the command line.
+
+use clap::Parser;
+
+use crate::arguments::{at_least_one, positive};
+use crate::reduction::Reduction;
+
+/// Trains a small encoder and decoder on generated scenes and records the mask of every scene.
+#[derive(Parser, Debug)]
+#[command(name = "segmentation")]
+pub struct Args {
+    /// Scenes to train on; a quarter as many more are for validation.
+    #[arg(long, default_value_t = 900, value_parser = at_least_one)]
+    pub scenes: usize,
+    /// Epochs to train.
+    #[arg(long, default_value_t = 8, value_parser = at_least_one)]
+    pub epochs: usize,
+    /// Collect every so many epochs, and at the end.
+    #[arg(long, default_value_t = 3, value_parser = at_least_one)]
+    pub every: usize,
+    /// Scenes per training step.
+    #[arg(long, default_value_t = 8, value_parser = at_least_one)]
+    pub batch_size: usize,
+    /// Learning rate of Adam.
+    #[arg(long, default_value_t = 5e-3, value_parser = positive, allow_negative_numbers = true)]
+    pub learning_rate: f64,
+    /// Seed of the scenes, the weights and the shuffling.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// How embeddings are brought into the plane.
+    #[arg(long, value_enum, default_value_t = Reduction::Pacmap)]
+    pub reduce: Reduction,
+    /// Where runs are kept [default: $EMBERLENS_ROOT, else ./emberlens].
+    #[arg(long, value_name = "PATH_OR_URL")]
+    pub root: Option<String>,
+}

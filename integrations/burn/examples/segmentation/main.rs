@@ -1,0 +1,149 @@
+//! Semantic segmentation: the predicted mask of every scene and the IoU of every class, through
+//! training.
+//!
+//! `cargo run --release -p emberlens-burn --example segmentation`; `-- --help` lists the options.
+//!
+//! The scenes are those of the example `detection`. Pixels that the edge of an object runs through
+//! belong to no class: they are void, in the loss and in all measures.
+
+mod args;
+mod batch;
+mod model;
+mod output;
+mod report;
+
+#[path = "../scenes/mod.rs"]
+mod scenes;
+
+#[path = "../shared/arguments.rs"]
+mod arguments;
+#[path = "../shared/epochs.rs"]
+mod epochs;
+#[path = "../shared/program.rs"]
+mod program;
+#[path = "../shared/reduction.rs"]
+mod reduction;
+#[path = "../shared/screen.rs"]
+mod screen;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::data::dataloader::DataLoaderBuilder;
+use burn::data::dataset::InMemDataset;
+use burn::optim::AdamConfig;
+use burn::prelude::*;
+use burn::train::Learner;
+use burn::train::metric::LossMetric;
+use clap::Parser;
+use emberlens::callback::Schedule;
+use emberlens::metrics::Segmentation;
+use emberlens_burn::Lens;
+
+use args::Args;
+use batch::SceneBatcher;
+use model::{Segmenter, SegmenterConfig};
+use output::CLASSES;
+use program::{Ending, Failure};
+use scenes::tables::mask_names;
+use scenes::{Scene, VOID};
+use screen::{EpochLines, say};
+
+const PROJECT: &str = "scenes";
+
+/// What is recorded with the run.
+#[derive(Config, Debug)]
+struct TrainingConfig {
+    model: SegmenterConfig,
+    optimizer: AdamConfig,
+    learning_rate: f64,
+    batch_size: usize,
+    epochs: usize,
+    scenes: usize,
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    program::end(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> Result<Ending, Failure> {
+    let started = Instant::now();
+    let project = program::open_project(args.root.as_deref(), PROJECT)?;
+    let train = scenes::generate(args.scenes, args.seed);
+    // Scenes of another seed are other scenes.
+    let valid = scenes::generate(args.scenes.div_ceil(4), !args.seed);
+    let table = |part: &str, scenes: &[Scene]| {
+        let name = format!("{part}-{}-seed-{}", scenes.len(), args.seed);
+        scenes::tables::open_or_create(&project, &name, scenes)
+    };
+    let (train_table, valid_table) = (table("train", &train)?, table("valid", &valid)?);
+    say(&format!(
+        "training for {} epochs on {} scenes; validating on {}\n",
+        args.epochs,
+        train.len(),
+        valid.len(),
+    ));
+
+    let config = TrainingConfig {
+        model: SegmenterConfig::new(),
+        optimizer: AdamConfig::new(),
+        learning_rate: args.learning_rate,
+        batch_size: args.batch_size,
+        epochs: args.epochs,
+        scenes: args.scenes,
+        seed: args.seed,
+    };
+    let device = Device::default().autodiff();
+    device.seed(args.seed);
+    let (train_set, valid_set) = (
+        Arc::new(InMemDataset::new(train)),
+        Arc::new(InMemDataset::new(valid)),
+    );
+    let loader = || DataLoaderBuilder::new(SceneBatcher).batch_size(args.batch_size);
+    let train_loader = loader().shuffle(args.seed).build(train_set.clone());
+    let valid_loader = loader().build(valid_set.clone());
+
+    let lens = Lens::<Segmenter, _>::in_project(&project, SceneBatcher, train_set, valid_set)
+        .run_name("segmenter")
+        .description("A small encoder and decoder on generated scenes")
+        .hyperparameters(&config)?
+        .train_table(&train_table)
+        .valid_table(&valid_table)
+        .configure(|collection| collection.embeddings_method(args.reduce.method()))
+        .schedule(Schedule::every(args.every))
+        .collector(
+            Segmentation::new(CLASSES)
+                .class_names(mask_names())
+                .void(u16::from(VOID))
+                .from_fn(output::masks),
+        );
+    // Burn's own log files have nothing that the run does not have.
+    let logs = tempfile::tempdir()?;
+    let training = lens
+        .training(logs.path(), train_loader, valid_loader)
+        .metrics((LossMetric::new(),))
+        .with_application_logger(None)
+        .renderer(Box::new(EpochLines::of("Loss", 3, "")))
+        .num_epochs(config.epochs);
+    let learner = Learner::new(
+        lens.track(config.model.init(&device)),
+        config.optimizer.init(),
+        config.learning_rate,
+    );
+    let trained = lens
+        .launch(training, learner)
+        .map_err(|error| program::launch_failure(&error))?;
+
+    let run = trained.run.reader()?;
+    say(&report::render(
+        &run,
+        args.root.as_deref(),
+        started.elapsed(),
+    )?);
+    Ok(match trained.interrupted {
+        Some(_) => Ending::Interrupted,
+        None => Ending::Complete,
+    })
+}

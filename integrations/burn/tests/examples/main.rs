@@ -1,0 +1,24 @@
+//! The examples do what they say: they train, collect, learn clearly better than chance, print their
+//! main figure, and end by Ctrl-C with an interrupted run.
+//!
+//! They run as programs, in a reduced setting. `digits` has a test of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may panic"
+)]
+
+mod detection;
+mod fix_labels;
+mod program;
+mod segmentation;
+mod text;
+
+// The examples' own modules, so that their tests run too.
+#[allow(dead_code)]
+#[path = "../../examples/detection/grid.rs"]
+mod grid;
+#[allow(dead_code, unused_imports)]
+#[path = "../../examples/scenes/mod.rs"]
+mod scenes;
