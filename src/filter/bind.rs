@@ -47,6 +47,8 @@ pub(super) fn column(
         (_, DataType::Float64) => Kind::Float64,
         (_, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => Kind::Text,
         (_, data_type) if data_type.is_integer() => Kind::Integer,
+        (_, DataType::Date32) => Kind::Date,
+        (_, DataType::Timestamp(_, _)) => Kind::Time,
         (_, other) => Kind::Opaque(other.to_string()),
     };
     Ok(Node {

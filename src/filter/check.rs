@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 
 use super::bind;
 use super::column::FilterColumn;
-use super::literal::literal;
+use super::literal::{self, literal};
 use super::mark::Source;
 use super::meet::{class_of, meet};
 use super::node::{Arithmetic, Common, Comparison, Function, Kind, Node, Op};
@@ -62,6 +62,7 @@ impl Checker<'_> {
                 return bind::column(self.source, self.columns, names, span);
             }
             Expr::Value(value) => return literal(self.source, &value.value, value.span, ""),
+            Expr::TypedString(typed) => return literal::typed(self.source, typed, span),
             Expr::Nested(inner) => return self.node(inner),
             Expr::UnaryOp { op, expr } => return self.unary(op, expr, span),
             Expr::BinaryOp { left, op, right } => return self.binary(left, op, right, span),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use arrow_arith::boolean::{and_kleene, is_null, not, or_kleene};
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, Scalar, StringArray,
-    new_null_array,
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, NullArray, Scalar,
+    StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType};
 use arrow_string::like::{ilike, like};
 
-use super::kernels::{Values, call, compare, names, reckon, to_common};
+use super::kernels::{Values, call, compare, names, reckon, time_type, to_common};
 use super::mark::Source;
 use super::node::{Common, Comparison, Function, Kind, Node, Op};
 use crate::Result;
@@ -48,6 +48,10 @@ impl Batch<'_> {
             Op::Integer(value) => one(Int64Array::from(vec![*value])),
             Op::Float(value) => one(Float64Array::from(vec![*value])),
             Op::Text(text) => one(StringArray::from(vec![text.as_str()])),
+            Op::Date(days) => one(Date32Array::from(vec![*days])),
+            Op::Time(micros) => {
+                one(TimestampMicrosecondArray::from(vec![*micros]).with_timezone("UTC"))
+            }
             Op::Null => one(NullArray::new(1)),
             Op::Not(inner) => self.logic(inner, not).map_err(failed)??,
             Op::And(parts) => self.chain(node, parts, and_kleene)?,
@@ -178,6 +182,7 @@ fn own_type(array: &ArrayRef, kind: &Kind) -> Result<ArrayRef, ArrowError> {
     let target = match kind {
         Kind::Integer | Kind::Class(_) => DataType::Int64,
         Kind::Text => DataType::Utf8,
+        Kind::Time => time_type(),
         _ => return Ok(Arc::clone(array)),
     };
     match *array.data_type() == target {

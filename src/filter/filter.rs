@@ -124,6 +124,7 @@ fn columns_of(node: &Node, found: &mut Vec<usize>) {
     match &node.op {
         Op::Column(place) => found.push(*place),
         Op::Bool(_) | Op::Integer(_) | Op::Float(_) | Op::Text(_) | Op::Null => {}
+        Op::Date(_) | Op::Time(_) => {}
         Op::Not(inner)
         | Op::IsNull(inner)
         | Op::Is(inner, _)

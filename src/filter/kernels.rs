@@ -10,7 +10,7 @@ use arrow_array::{
 };
 use arrow_cast::cast;
 use arrow_ord::cmp;
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use arrow_select::nullif::nullif;
 use arrow_select::take::take;
 
@@ -64,6 +64,11 @@ impl Values {
     }
 }
 
+/// The type in which points in time are compared.
+pub(super) fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
 /// Values of the type that operands have in common.
 pub(super) fn to_common(values: &Values, common: Common) -> Result<Values, ArrowError> {
     let target = match common {
@@ -72,6 +77,8 @@ pub(super) fn to_common(values: &Values, common: Common) -> Result<Values, Arrow
         Common::Float32 => DataType::Float32,
         Common::Float64 => DataType::Float64,
         Common::Text => DataType::Utf8,
+        Common::Date => DataType::Date32,
+        Common::Time => time_type(),
     };
     values.map(|array| match array.data_type() {
         own if *own == target => Ok(Arc::clone(array)),

@@ -1,6 +1,8 @@
 //! Values that are written out.
 
-use sqlparser::ast::Value;
+use arrow_array::types::{Date32Type, TimestampMicrosecondType};
+use arrow_cast::parse::Parser;
+use sqlparser::ast::{DataType, TypedString, Value};
 use sqlparser::tokenizer::Span;
 
 use super::mark::Source;
@@ -31,6 +33,32 @@ pub(super) fn literal(source: Source<'_>, value: &Value, span: Span, sign: &str)
     Ok(Node {
         kind,
         is_literal,
+        span,
+        op,
+    })
+}
+
+/// A date or a point in time that is written out: `DATE '2026-05-01'`. Times without a zone are UTC.
+pub(super) fn typed(source: Source<'_>, typed: &TypedString, span: Span) -> Result<Node> {
+    let text = match &typed.value.value {
+        Value::SingleQuotedString(text) => text.as_str(),
+        _ => "",
+    };
+    let found = match typed.data_type {
+        DataType::Date => Date32Type::parse(text).map(|days| (Kind::Date, Op::Date(days))),
+        DataType::Timestamp(..) => {
+            TimestampMicrosecondType::parse(text).map(|micros| (Kind::Time, Op::Time(micros)))
+        }
+        _ => None,
+    };
+    let Some((kind, op)) = found else {
+        let hint = "write DATE '2026-05-01' or TIMESTAMP '2026-05-01 12:30:00'";
+        let reason = format!("`{typed}` is no date and no time that filters know");
+        return Err(source.error(span, reason, hint));
+    };
+    Ok(Node {
+        kind,
+        is_literal: true,
         span,
         op,
     })

@@ -33,6 +33,8 @@ pub(super) fn meet(
             Kind::Float32 => Common::Float32,
             Kind::Float64 => Common::Float64,
             Kind::Text => Common::Text,
+            Kind::Date => Common::Date,
+            Kind::Time => Common::Time,
             Kind::Opaque(name) => {
                 let reason = format!("filters do not compare values of type {name}");
                 return Err(source.error(node.span, reason, "ask whether it IS NULL"));
@@ -86,7 +88,7 @@ fn wider(
     use Common::*;
     Some(match (one, other) {
         _ if one == other => one,
-        (Bool | Text, _) | (_, Bool | Text) => return None,
+        (Bool | Text | Date | Time, _) | (_, Bool | Text | Date | Time) => return None,
         (Float32, _) if other_is_literal => Float32,
         (_, Float32) if one_is_literal => Float32,
         _ => Float64,
@@ -102,11 +104,12 @@ fn misfit(source: Source<'_>, nodes: &[Node], span: Span) -> Error {
         }
     }
     let reason = format!("{} cannot be compared", told.join(" and "));
-    source.error(
-        span,
-        reason,
-        "numbers are written without quotes, text in single quotes",
-    )
+    let is_of_time = |node: &Node| matches!(node.kind, Kind::Date | Kind::Time);
+    let hint = match nodes.iter().any(is_of_time) {
+        true => "write DATE '2026-05-01' for a date, TIMESTAMP '2026-05-01 12:30:00' for a time",
+        false => "numbers are written without quotes, text in single quotes",
+    };
+    source.error(span, reason, hint)
 }
 
 /// Classes by index where all that they meet are indices or names of theirs, else by name.

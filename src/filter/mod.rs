@@ -11,6 +11,7 @@
 //! | logic | `AND` `OR` `NOT`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` |
 //! | sets and ranges | `[NOT] IN (...)`, `[NOT] BETWEEN ... AND ...` |
 //! | text | `[NOT] LIKE 'a%_'`, `[NOT] ILIKE`, `lower`, `upper`, `length` (in characters) |
+//! | dates and times | `DATE '2026-05-01'`, `TIMESTAMP '2026-05-01 12:30:00'`, in UTC unless it ends with a zone (`+02:00`) |
 //! | numbers | `+` `-` `*` `/` `%`, `abs`, `isnan`, `isfinite`, `isinf` |
 //!
 //! Text stands in single quotes, names that are no words in double quotes; names are compared without

@@ -12,6 +12,9 @@ pub(super) enum Kind {
     Float32,
     Float64,
     Text,
+    Date,
+    /// A point in time.
+    Time,
     /// Class indices, with names by index; none where they are unknown.
     Class(Arc<[String]>),
     /// The word NULL.
@@ -38,6 +41,10 @@ pub(super) enum Op {
     Integer(i64),
     Float(f64),
     Text(String),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since then, in UTC.
+    Time(i64),
     Null,
     Not(Box<Node>),
     And(Vec<Node>),
@@ -100,6 +107,8 @@ pub(super) enum Common {
     Float32,
     Float64,
     Text,
+    Date,
+    Time,
 }
 
 impl Kind {
@@ -110,6 +119,8 @@ impl Kind {
             Self::Integer => "a whole number".into(),
             Self::Float32 | Self::Float64 => "a number".into(),
             Self::Text => "text".into(),
+            Self::Date => "a date".into(),
+            Self::Time => "a time".into(),
             Self::Class(_) => "a class".into(),
             Self::Null => "null".into(),
             Self::Opaque(name) => format!("of type {name}"),

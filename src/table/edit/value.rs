@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow_array::types::{Date32Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, new_null_array,
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray, new_null_array,
 };
+use arrow_cast::parse::Parser;
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, TimeUnit};
 
 use crate::table::schema::{self, Role};
 use crate::{Error, Result};
@@ -36,7 +39,8 @@ pub enum Value {
     Float(f64),
     /// Text, or the name of a class.
     Text(String),
-    /// A cell that edits do not set (bytes, lists, times), as text for people.
+    /// A cell of another type (bytes, lists, dates, times), as text for people. Dates and times are set by
+    /// text: `2026-05-01`, `2026-05-01T12:30:00Z`.
     Other(String),
 }
 
@@ -111,6 +115,16 @@ pub(in crate::table) fn array_of(values: &[Value], field: &Field) -> Result<Arra
             })?
             .collect::<StringArray>(),
         ),
+        DataType::Date32 => {
+            Arc::new(each(values, field, parsed::<Date32Type>)?.collect::<Date32Array>())
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::new(
+            each(values, field, |value| {
+                parsed::<TimestampMicrosecondType>(value)
+            })?
+            .collect::<TimestampMicrosecondArray>()
+            .with_timezone("UTC"),
+        ),
         data_type if data_type.is_floating() => {
             Arc::new(each(values, field, number)?.collect::<Float64Array>())
         }
@@ -133,6 +147,14 @@ fn each<'a, T: 'a>(
     match misfit {
         Some(value) => Err(refused(value, field)),
         None => Ok(values.iter().map(convert)),
+    }
+}
+
+/// A date or a point in time that is given as text; times without a zone are UTC.
+fn parsed<T: Parser>(value: &Value) -> Option<T::Native> {
+    match value {
+        Value::Text(text) => T::parse(text),
+        _ => None,
     }
 }
 
@@ -209,7 +231,7 @@ fn check_writable(field: &Field, role: Option<&Role>) -> Result<()> {
         Some(Role::Image { .. }) => "it holds the images, which metrics were measured on",
         Some(Role::Embedding { .. }) => "it holds embeddings, which a model computed",
         _ if is_scalar(field.data_type()) => return Ok(()),
-        _ => "edits set numbers, bools and strings",
+        _ => "edits set numbers, bools, strings, dates and times",
     };
     Err(Error::invalid(
         "column",
@@ -220,8 +242,13 @@ fn check_writable(field: &Field, role: Option<&Role>) -> Result<()> {
 }
 
 fn is_scalar(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Boolean | DataType::Utf8)
-        || data_type.is_floating()
+    matches!(
+        data_type,
+        DataType::Boolean
+            | DataType::Utf8
+            | DataType::Date32
+            | DataType::Timestamp(TimeUnit::Microsecond, _)
+    ) || data_type.is_floating()
         || data_type.is_integer()
 }
 
@@ -258,6 +285,10 @@ fn refused(value: &Value, field: &Field) -> Error {
             "a class is an index of 0 or more".into()
         }
         Some(Role::Category { names }) => format!("the classes are {}", classes(&names)),
+        _ if *field.data_type() == DataType::Date32 => "a date is written as 2026-05-01".into(),
+        _ if matches!(field.data_type(), DataType::Timestamp(..)) => {
+            "a time is written as 2026-05-01T12:30:00Z".into()
+        }
         Some(Role::Probability) => "a probability is a number from 0 to 1".into(),
         _ => format!("the column holds {}", field.data_type()),
     };
