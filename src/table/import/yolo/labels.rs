@@ -172,7 +172,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(bbox.label, 2);
-        assert_eq!(bbox.bbox.unwrap().corners(), [75.0, 25.0, 125.0, 75.0]);
+        assert_eq!(bbox.bbox.unwrap().values_as(BoxFormat::Xyxy), [75.0, 25.0, 125.0, 75.0]);
         let turned = read(YoloTask::Oriented, "0 0.5 0.1 0.55 0.2 0.5 0.3 0.45 0.2").unwrap();
         let turned = turned.unwrap().oriented.unwrap();
         assert!((turned.area() - 200.0).abs() < 1e-9);

@@ -131,8 +131,5 @@ pub fn yolo(folder: &Location, name: &str, path: &Path, options: &YoloOptions) -
     let schema = rows.schema().clone();
     let table = Table::create_from_batches(folder, name, &schema, rows)
         .map_err(|error| at_path(error, path))?;
-    Ok(Imported {
-        table,
-        skipped: sieve.finish(),
-    })
+    Ok(Imported::new(table, sieve.finish()))
 }

@@ -10,7 +10,7 @@ use super::YoloTask;
 use super::labels::LabelReader;
 use super::layout::{LabelledImage, Layout};
 use crate::Result;
-use crate::geometry::Rle;
+use crate::geometry::{BoxFormat, Rle};
 use crate::table::import::folder::ImageFolder;
 use crate::table::import::image_rows::{Chunk, Held, ImageRow, ImageRows};
 use crate::table::import::skipped::{Defect, Sieve, SkipReason};
@@ -40,7 +40,7 @@ impl<'a> Rows<'a> {
             ..Category::default()
         };
         let columns = InstanceLayout {
-            boxes: task == YoloTask::Boxes,
+            boxes: (task == YoloTask::Boxes).then_some(BoxFormat::Xyxy),
             oriented: task == YoloTask::Oriented,
             masks: task == YoloTask::Segments,
             categories: layout.names.iter().zip(0..).map(category).collect(),
