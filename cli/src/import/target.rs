@@ -79,7 +79,7 @@ fn report(project: &Project, imported: &Imported) -> Report {
     let mut notes = skipped::notes(&imported.skipped);
     if imported.approximated > 0 {
         notes.push(format!(
-            "{} of the rotated boxes are the smallest around four corners of no rectangle",
+            "rotated boxes that are the smallest around four corners of no rectangle: {}",
             imported.approximated
         ));
     }

@@ -11,11 +11,11 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// A grey PNG of these samples in one line.
-fn grey(path: &Path, samples: &[u8]) {
+/// A grey PNG of these samples in lines of this width.
+fn grey(path: &Path, width: usize, samples: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let file = fs::File::create(path).unwrap();
-    let mut encoder = png::Encoder::new(file, samples.len() as u32, 1);
+    let mut encoder = png::Encoder::new(file, width as u32, (samples.len() / width) as u32);
     encoder.set_color(png::ColorType::Grayscale);
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(samples).unwrap();
@@ -26,10 +26,14 @@ fn masks_come_in_by_the_names_of_their_ids() {
     let example = Example::new();
     let at = |name: &str| example.root().join("street").join(name);
     for name in ["a", "b"] {
-        grey(&at("images").join(format!("{name}_rgb.png")), &[1, 2, 3]);
-        grey(&at("masks").join(format!("{name}_ids.png")), &[7, 23, 255]);
+        grey(&at("images").join(format!("{name}_rgb.png")), 3, &[1, 2, 3]);
+        grey(
+            &at("masks").join(format!("{name}_ids.png")),
+            3,
+            &[7, 23, 255],
+        );
     }
-    grey(&at("masks/b_ids.png"), &[7, 24, 255]);
+    grey(&at("masks/b_ids.png"), 3, &[7, 24, 255]);
     let (images, masks) = (
         at("images").display().to_string(),
         at("masks").display().to_string(),
@@ -181,4 +185,33 @@ fn a_table_is_split_into_a_column() {
         assert_eq!(output.status.code(), Some(code), "{parts:?}");
         assert!(stderr(&output).contains(told), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn boxes_that_stand_for_other_corners_are_told() {
+    let example = Example::new();
+    let at = |name: &str| example.root().join("set").join(name);
+    write(&at("data.yaml"), "train: images/train\nnames: [plane]\n");
+    write(
+        &at("labels/train/a.txt"),
+        "0 0.1 0.1 0.9 0.2 0.8 0.9 0.2 0.7\n",
+    );
+    grey(&at("images/train/a.png"), 50, &[9; 2500]);
+    let path = at("").display().to_string();
+    let call = |name| {
+        [
+            "import",
+            "yolo",
+            path.as_str(),
+            "--task",
+            "oriented",
+            "--name",
+            name,
+            "--project",
+            "p",
+        ]
+    };
+    let told = stderr(&example.emberlens(&call("planes")));
+    assert!(told.contains("corners of no rectangle: 1"), "{told}");
+    assert_eq!(example.json(&call("again"))["approximated"], 1);
 }
