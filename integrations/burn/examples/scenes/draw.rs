@@ -290,10 +290,10 @@ mod tests {
             .collect();
         let spread = |bound: fn(f64, f64) -> f64| means.iter().copied().fold(means[0], bound);
         assert!(spread(f64::max) > 3.0 * spread(f64::min));
-        for class in 0..CLASSES.len() {
+        for (class, name) in CLASSES.iter().enumerate() {
             let of_class = scenes.iter().flat_map(|scene| &scene.objects);
             let share = of_class.filter(|object| object.class == class).count();
-            assert!(share > 60, "{share} of {}", CLASSES[class]);
+            assert!(share > 60, "{share} of {name}");
         }
     }
 }
