@@ -29,6 +29,7 @@ mod series;
 mod show;
 mod skip;
 mod skipped;
+mod split;
 mod tables;
 mod task;
 mod top;
@@ -73,7 +74,8 @@ enum Command {
     Show(show::Show),
     /// Rank the samples of a run by a column
     Top(top::Top),
-    /// Make a table from a CSV or Parquet file, a folder of images, a COCO or YOLO data set
+    /// Make a table from a CSV or Parquet file, images with or without masks, texts, a COCO or YOLO
+    /// data set
     Import(import::Import),
     /// Write a stream of a run, or a table, to a Parquet, CSV or JSON lines file; tables also as
     /// COCO or YOLO
@@ -90,6 +92,8 @@ enum Command {
     Vacuum(vacuum::Vacuum),
     /// Set cells of a table, as a new revision; older ones stay
     Edit(edit::Edit),
+    /// Keep in a column which rows are for training, validation and tests, as a new revision
+    Split(split::Split),
     /// List the revisions of a table: who changed what, when and why
     Revisions(revisions::Revisions),
     /// Show what differs between two revisions of a table
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Compact(compact) => compact.run(&cli.place),
         Command::Vacuum(vacuum) => vacuum.run(&cli.place),
         Command::Edit(edit) => edit.run(&cli.place),
+        Command::Split(split) => split.run(&cli.place),
         Command::Revisions(revisions) => revisions.run(&cli.place),
         Command::Diff(diff) => diff.run(&cli.place),
         Command::Undo(undo) => undo.run(&cli.place),

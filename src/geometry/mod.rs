@@ -2,6 +2,7 @@
 //!
 //! Tables import and export them, collectors compare them: both use what is here.
 
+mod around;
 mod bbox;
 mod clip;
 mod conventions;

@@ -19,6 +19,8 @@ pub(super) struct YoloFile {
 
 /// The keys of splits.
 pub(super) const SPLITS: [&str; 3] = ["train", "val", "test"];
+/// How far a coordinate may lie beyond the image, as a share of it: Ultralytics' tolerance.
+pub(super) const BEYOND: f64 = 0.01;
 /// Levels of lists and mappings; data sets have three.
 const DEEPEST: usize = 16;
 
@@ -35,7 +37,7 @@ impl YoloFile {
     ///
     /// # Errors
     /// `Import` with the line, for what is no YAML, aliases, keys twice, and names that are no list and no
-    /// mapping of 0, 1, 2, ...
+    /// mapping of 0, 1, 2, ..., and data sets of poses.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self> {
         let mut reader = Reader {
             path,
@@ -58,6 +60,9 @@ impl YoloFile {
                         file.splits.push((key, places));
                     }
                 }
+                ("kpt_shape", node) if !matches!(&node, Node::Text(text) if is_null(text)) => {
+                    return Err(poses(path));
+                }
                 ("path" | "nc", _) => return Err(wrong(path, &format!("`{key}` is no text"))),
                 _ => {}
             }
@@ -77,6 +82,17 @@ impl YoloFile {
 
 fn wrong(path: &Path, text: &str) -> Error {
     malformed(path, text, "its keys".into())
+}
+
+/// Lines of keypoints would read as polygons of their numbers.
+fn poses(path: &Path) -> Error {
+    Error::Import {
+        reason: "`kpt_shape` tells a data set of poses, whose labels hold keypoints".into(),
+        position: "its keys".into(),
+        hint: "boxes, rotated boxes and segments are read; bring keypoints in as a COCO file"
+            .into(),
+        path: path.display().to_string(),
+    }
 }
 
 fn malformed(path: &Path, reason: &str, position: String) -> Error {
@@ -259,6 +275,7 @@ mod tests {
                 "`names` stands there twice at line 2",
             ),
             ("a: &x [1]\nnames: *x\n", "alias"),
+            ("names: [a]\nkpt_shape: [17, 3]\n", "data set of poses"),
             ("names: [a]\nnc: 2\n", "`nc` is 2 where there are 1 names"),
             ("train: x\n", "`names` is missing"),
             ("names: [[a]]\n", "no text"),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Two images, three categories, two whole annotations, of which every test breaks something.
-fn good() -> Value {
+pub(crate) fn good() -> Value {
     json!({
         "images": [
             {"id": 7, "file_name": "a.png", "width": 20, "height": 10},
@@ -34,7 +34,7 @@ fn good() -> Value {
     })
 }
 
-fn import_text(text: &str, options: &CocoOptions) -> Result<Imported> {
+pub(crate) fn import_text(text: &str, options: &CocoOptions) -> Result<Imported> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("annotations.json");
     std::fs::write(&file, text).unwrap();
@@ -49,14 +49,14 @@ fn import_text(text: &str, options: &CocoOptions) -> Result<Imported> {
     imported
 }
 
-fn refused(text: &str) -> String {
+pub(crate) fn refused(text: &str) -> String {
     let error = import_text(text, &CocoOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     error.to_string()
 }
 
 /// Changes one value, by its path.
-fn with(path: &str, value: Value) -> Value {
+pub(crate) fn with(path: &str, value: Value) -> Value {
     let mut document = good();
     *document.pointer_mut(path).unwrap() = value;
     document
@@ -155,8 +155,8 @@ fn broken() -> Vec<(Value, Vec<&'static str>, SkipReason)> {
             By::Box,
         ),
         (
-            set("bbox", json!([1, 2, 3, 0])),
-            vec!["height 0", first],
+            set("bbox", json!([1, 2, 3, -0.5])),
+            vec!["height -0.5", first],
             By::Box,
         ),
         (
@@ -298,12 +298,6 @@ fn images_and_categories_that_are_malformed_take_their_annotations_with_them() {
             2,
         ),
         (
-            with("/images/0/file_name", json!("../../etc/passwd")),
-            "leads out",
-            1,
-            2,
-        ),
-        (
             with("/categories/0/id", json!(2)),
             "earlier category at category 2",
             2,
@@ -320,7 +314,7 @@ fn images_and_categories_that_are_malformed_take_their_annotations_with_them() {
             with("/categories/1/skeleton", json!([[1]])),
             "pairs of keypoints",
             2,
-            2,
+            1,
         ),
     ] {
         let error = refused(&document.to_string());
@@ -384,7 +378,7 @@ fn a_file_that_breaks_off_or_is_another_is_told_with_line_and_column() {
             good().to_string().replace("[1,2,3,4]", "[1, 2, 3 4]"),
             "expected `,`",
         ),
-        ("\u{feff}{}".to_owned(), "line 1, column 1"),
+        ("\u{feff}{}".to_owned(), "no list `images`"),
         ("[".repeat(1000), "line 1, column 1"),
     ] {
         let error = refused(&text);

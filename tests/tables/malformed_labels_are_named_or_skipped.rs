@@ -89,7 +89,7 @@ fn data_sets_are_found_in_the_layouts_that_people_have() {
     write(at("list.txt"), "./train/images/a.png\n\n");
     for (path, split, name) in [
         (folder.path().to_owned(), "train", "a.png"),
-        (at("set.yaml"), "val", "train/images/a.png"),
+        (at("set.yaml"), "val", "train/a.png"),
     ] {
         let table = import(&path, &options.clone().split(split)).unwrap().table;
         assert_eq!(table.column::<String>("file_name").unwrap(), [name]);

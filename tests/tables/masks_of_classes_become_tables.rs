@@ -166,7 +166,7 @@ fn what_does_not_fit_is_named_or_counted() {
         (
             SkipReason::Alone,
             |scenes| scenes.image("lone.jpg"),
-            &["lone.jpg", "add lone.png to"],
+            &["images/lone.jpg", "an image without a mask"],
         ),
         (
             SkipReason::Alone,

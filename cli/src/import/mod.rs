@@ -3,9 +3,11 @@
 mod coco;
 mod csv;
 mod images;
+mod masks;
 mod parquet;
 mod pictures;
 mod target;
+mod text;
 mod yolo;
 
 use clap::{Args, Subcommand};
@@ -33,6 +35,10 @@ enum Format {
     Coco(coco::Coco),
     /// One split of a YOLO data set: a row for each image, with boxes, rotated boxes or masks
     Yolo(yolo::Yolo),
+    /// Images and masks that give every pixel a class: a row for each image
+    Masks(masks::Masks),
+    /// Text files, or the lines of one: a row for each text
+    Text(text::Text),
 }
 
 impl Import {
@@ -44,6 +50,8 @@ impl Import {
             Format::Images(images) => images.run(place),
             Format::Coco(coco) => coco.run(place),
             Format::Yolo(yolo) => yolo.run(place),
+            Format::Masks(masks) => masks.run(place),
+            Format::Text(text) => text.run(place),
         }
     }
 }

@@ -76,6 +76,13 @@ fn report(project: &Project, imported: &Imported) -> Report {
         })
     };
     let rows = table.row_count();
+    let mut notes = skipped::notes(&imported.skipped);
+    if imported.approximated > 0 {
+        notes.push(format!(
+            "{} of the rotated boxes are the smallest around four corners of no rectangle",
+            imported.approximated
+        ));
+    }
     Report {
         text: format!(
             "{}@{}: {rows} {}, {} columns: {}\n{}\n",
@@ -86,7 +93,7 @@ fn report(project: &Project, imported: &Imported) -> Report {
             names.join(", "),
             clean(&table.url()),
         ),
-        notes: skipped::notes(&imported.skipped),
+        notes,
         json: json!({
             "project": project.name(),
             "table": table.name(),
@@ -95,6 +102,7 @@ fn report(project: &Project, imported: &Imported) -> Report {
             "rows": rows,
             "columns": fields.iter().map(column).collect::<Vec<_>>(),
             "skipped": skipped::json(&imported.skipped),
+            "approximated": imported.approximated,
         }),
         failure: None,
     }

@@ -12,6 +12,7 @@ mod exports_read_back;
 mod json_output_is_json;
 mod lists_hide_nothing;
 #[cfg(unix)]
+mod masks_and_texts_come_in_and_tables_are_split;
 mod no_input_is_too_strange;
 mod plots_show_a_run;
 mod reduce_gives_the_librarys_coordinates;

@@ -24,7 +24,7 @@ fn picture(path: &Path, width: u32, height: u32) {
         .unwrap();
 }
 
-/// A file of two images, of which the second annotation has no area.
+/// A file of two images, of which the second annotation has a box of this height.
 fn annotations(folder: &Path, height: f64) -> String {
     let file = folder.join("annotations.json");
     let document = json!({
@@ -174,7 +174,7 @@ fn a_coco_file_comes_in_with_its_images_and_goes_out_as_it_was() {
 #[test]
 fn what_is_malformed_fails_or_is_skipped_and_told() {
     let example = Example::new();
-    let file = annotations(&example.root().join("coco"), 0.0);
+    let file = annotations(&example.root().join("coco"), -1.0);
     let call = [
         "import",
         "coco",
@@ -189,7 +189,7 @@ fn what_is_malformed_fails_or_is_skipped_and_told() {
     assert_eq!(strict.status.code(), Some(1));
     for part in [
         "annotation 2 of image 2",
-        "height 0",
+        "height -1",
         "--lenient",
         "annotations.json",
     ] {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Existing;
 use super::images::{Exported, Ids, ImageTable, RowImage, read};
 use super::target::Target;
-use crate::geometry::{BoxFormat, Rle};
+use crate::geometry::{BBox, BoxFormat, Rle};
 use crate::table::instances::{Instance, RawBox, Shape};
 use crate::table::{Role, Table};
 use crate::{BoxError, Error, Result};
@@ -19,12 +19,12 @@ use crate::{BoxError, Error, Result};
 /// from 1) and those of instances are taken: `boxes`, `masks` and `keypoints`, or other names where
 /// their role tells which they are. Ids of annotations and categories are those of the import, else
 /// numbers from one on. Masks are written as the polygons that they came as, else as compressed run
-/// lengths. An area that is not known is that of the mask, or of the box; a box that is not there
-/// is that around the mask.
+/// lengths. An area that is not known is that of the mask, or of the box, as an import has it; a box
+/// that is not there is that around the polygons, or the mask.
 ///
 /// # Shapes and units
-/// Pixels, x, y, width, height. Widths and heights are the shortest decimals that give the corners of
-/// the table back, so that a file that was imported has its own numbers again.
+/// Pixels, x, y, width, height: a file that was imported has its own numbers again. Of boxes that
+/// the table has as corners, widths and heights are the shortest decimals that give the corners back.
 ///
 /// # Memory and durability
 /// One batch of rows at a time, and the ids. The file appears whole and synced, or not at all. The
@@ -33,8 +33,8 @@ use crate::{BoxError, Error, Result};
 /// # Errors
 /// `AlreadyExists` when the file is there and `existing` is [`Existing::Refuse`]; `Invalid`, naming
 /// column and row, for a table without boxes, masks or keypoints, without class names, with labels
-/// that are no class, sizes that are none, ids twice, instances without box and mask, boxes without
-/// area, masks of another size than their image; `Storage`. In every case the file is as it was
+/// that are no class, sizes that are none, ids twice, instances without box and mask, boxes of a
+/// negative width or height, masks of another size than their image; `Storage`. In every case the file is as it was
 /// before.
 ///
 /// ```
@@ -199,16 +199,18 @@ fn annotation<'a>(
             format!("{height} x {width}, as the image"),
         ));
     }
-    let around = |runs: &Rle| {
-        let bbox = runs.bounding_box();
-        RawBox::new(bbox.values(BoxFormat::Xyxy), BoxFormat::Xyxy)
+    let drawn = || {
+        let polygons = instance.shape.as_ref().and_then(Shape::polygons);
+        let pixels = || runs.as_ref().map(Rle::bounding_box);
+        let bbox = polygons.and_then(around).or_else(pixels)?;
+        Some(RawBox::new(bbox.values(BoxFormat::Xyxy), BoxFormat::Xyxy))
     };
-    let Some(raw) = instance.bbox.or_else(|| runs.as_ref().map(around)) else {
+    let Some(raw) = instance.bbox.or_else(drawn) else {
         return Err(wrong(image, number, "neither box nor mask", "one of them"));
     };
     let bbox = xywh(raw);
-    if !(bbox.iter().all(|side| side.is_finite()) && bbox[2] > 0.0 && bbox[3] > 0.0) {
-        let expected = "a finite box with an area";
+    if !(bbox.iter().all(|side| side.is_finite()) && bbox[2] >= 0.0 && bbox[3] >= 0.0) {
+        let expected = "a finite box, its width and height 0 or more";
         return Err(wrong(
             image,
             number,
@@ -261,11 +263,22 @@ fn wrong(
     }
 }
 
+/// The box around polygons, which may draw no pixel; `None` without a point.
+fn around(polygons: &[Vec<f64>]) -> Option<BBox> {
+    let points = polygons.iter().flat_map(|polygon| polygon.chunks_exact(2));
+    let corners = points.fold(None, |corners: Option<[f64; 4]>, point| {
+        let [x0, y0, x1, y1] = corners.unwrap_or([point[0], point[1], point[0], point[1]]);
+        let (x, y) = (point[0], point[1]);
+        Some([x0.min(x), y0.min(y), x1.max(x), y1.max(y)])
+    });
+    corners.map(|corners| BBox::new(corners, BoxFormat::Xyxy))
+}
+
 fn xywh(raw: RawBox) -> [f64; 4] {
     match raw.format {
         BoxFormat::Xywh => raw.values,
         _ => {
-            let [x0, y0, x1, y1] = raw.corners();
+            let [x0, y0, x1, y1] = raw.values_as(BoxFormat::Xyxy);
             [x0, y0, extent(x0, x1), extent(y0, y1)]
         }
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ulid::Ulid;
+
 use super::Existing;
 use crate::{Error, Result};
 
@@ -32,8 +34,10 @@ impl SplitFolder {
         }
         let above = parent.ancestors().take_while(|folder| !folder.exists());
         let made = above.map(Path::to_owned).collect();
-        let staged = parent.join(format!(".{name}.{}.tmp", std::process::id()));
-        fs::create_dir_all(&staged).map_err(|error| failed(&staged, error))?;
+        fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        // A name of its own: files of an export that was killed are never published.
+        let staged = parent.join(format!(".{name}.{}.tmp", Ulid::new()));
+        fs::create_dir(&staged).map_err(|error| failed(&staged, error))?;
         Ok(Self {
             target,
             staged,
@@ -103,7 +107,7 @@ fn move_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Copies an image by its URL, which has to be that of a local file.
-pub(super) fn copy_image(folder: &SplitFolder, name: &str, url: &str, row: u64) -> Result<()> {
+pub(super) fn copy_image(folder: &SplitFolder, name: &Path, url: &str, row: u64) -> Result<()> {
     let local = url::Url::parse(url)
         .ok()
         .and_then(|url| url.to_file_path().ok());
@@ -116,7 +120,7 @@ pub(super) fn copy_image(folder: &SplitFolder, name: &str, url: &str, row: u64) 
             hint: "export the labels without images".into(),
         });
     };
-    let place = folder.place(Path::new(name))?;
+    let place = folder.place(name)?;
     fs::copy(&source, &place)
         .map(|_| ())
         .map_err(|error| failed(&source, error))
@@ -124,4 +128,25 @@ pub(super) fn copy_image(folder: &SplitFolder, name: &str, url: &str, row: u64) 
 
 fn failed(path: &Path, error: io::Error) -> Error {
     Error::storage("writing the data set", path.to_string_lossy(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_export_left_is_not_published() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let left = folder
+            .path()
+            .join(format!(".train.{}.tmp", std::process::id()));
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("stale.txt"), "old").unwrap();
+        let split = SplitFolder::create(folder.path(), "train", Existing::Refuse).unwrap();
+        split.write(Path::new("new.txt"), b"new").unwrap();
+        split.publish().unwrap();
+        let names = fs::read_dir(folder.path().join("train")).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["new.txt"]);
+    }
 }

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ulid::Ulid;
+
 use super::Existing;
 use crate::{Error, Result};
 
@@ -33,7 +35,8 @@ impl Target {
         refuse_existing(path, existing)?;
         let mut hidden = OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
+        // A name of its own: what is left of a process that was killed is in nobody's way.
+        hidden.push(format!(".{}.tmp", Ulid::new()));
         let temporary = path.with_file_name(hidden);
         let file = OpenOptions::new()
             .write(true)
@@ -93,4 +96,23 @@ fn refuse_existing(path: &Path, existing: Existing) -> Result<()> {
 
 fn storage(path: &Path, error: io::Error) -> Error {
     Error::storage("writing the file", path.to_string_lossy(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_export_left_is_in_nobodys_way() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let left = format!(".a.json.{}.tmp", std::process::id());
+        fs::write(folder.path().join(left), "old").unwrap();
+        let path = folder.path().join("a.json");
+        let target = Target::create(&path, Existing::Refuse).unwrap();
+        target.file().write_all(b"new").unwrap();
+        target.publish().unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"new");
+    }
 }

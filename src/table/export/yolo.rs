@@ -10,7 +10,7 @@ use super::split_folder::{SplitFolder, copy_image};
 use super::yolo_lines::line;
 use super::{Existing, yolo_yaml};
 use crate::table::import::{Defect, Sieve, YoloTask};
-use crate::table::local_name::leads_out;
+use crate::table::local_name::{inside, without_images};
 use crate::table::yolo_file::SPLITS;
 use crate::table::{ImageStorage, Role, Table, role};
 use crate::{Error, Result};
@@ -64,7 +64,8 @@ impl YoloExport {
 ///
 /// `folder` gets `labels/<split>/<file_name>.txt` of every row, also of those without instances,
 /// `images/<split>/<file_name>` from the table's bytes or `file://` URLs, and `data.yaml` with the
-/// class names. Where `data.yaml` is there with the same names, the split is added to it, so that
+/// class names. Folders called `images` in a name are left out: labels are looked for beside the last
+/// of them. Where `data.yaml` is there with the same names, the split is added to it, so that
 /// several tables become the splits of one data set.
 ///
 /// # Shapes and units
@@ -77,10 +78,10 @@ impl YoloExport {
 ///
 /// # Errors
 /// `AlreadyExists` when the split is there and `existing` is [`Existing::Refuse`], or `data.yaml`
-/// names other classes; `Invalid`, naming column and row, for a table without a column of the task,
+/// names other classes or another folder (`path`); `Invalid`, naming column and row, for a table without a column of the task,
 /// names of files that lead out of the folder or of which two would share their labels, images by
-/// other URLs than `file://`, and what YOLO has no way to say: crowds, coordinates beyond the
-/// image, masks without a polygon or of several ones. The last are left out and counted with
+/// other URLs than `file://`, and what YOLO has no way to say: crowds, boxes without area, coordinates
+/// beyond the image by more than 0.01 of its size, masks without a polygon or of several ones. The last are left out and counted with
 /// [`YoloExport::lenient`]. `Storage`.
 ///
 /// # Source
@@ -180,15 +181,12 @@ impl Writer<'_> {
             expected: expected.into(),
             hint: hint.into(),
         };
-        if let Some(why) = leads_out(&image.file_name) {
+        let name = inside(&image.file_name).map_err(|why| {
             let found = format!("{:?}, which {why},", image.file_name);
-            return Err(wrong(
-                found,
-                "the name of a file below a folder",
-                "rename it",
-            ));
-        }
-        let stem = Path::new(&image.file_name).with_extension("txt");
+            wrong(found, "the name of a file below a folder", "rename it")
+        })?;
+        let name = without_images(&name);
+        let stem = name.with_extension("txt");
         if !self.stems.insert(stem.clone()) {
             let found = format!("{:?}, whose labels stand before,", image.file_name);
             let expected = "names that differ before their ending";
@@ -217,11 +215,11 @@ impl Writer<'_> {
         match self.images {
             Some((folder, ImageStorage::Bytes)) => {
                 let bytes = read::<Vec<u8>>(&batch.slice(at, 1), "image", image.row)?;
-                folder.write(Path::new(&image.file_name), &bytes[0])?;
+                folder.write(&name, &bytes[0])?;
             }
             Some((folder, ImageStorage::Url)) => {
                 let url = read::<String>(&batch.slice(at, 1), "image", image.row)?;
-                copy_image(folder, &image.file_name, &url[0], image.row)?;
+                copy_image(folder, &name, &url[0], image.row)?;
             }
             None => {}
         }

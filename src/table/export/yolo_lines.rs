@@ -3,6 +3,7 @@
 use crate::geometry::BoxFormat;
 use crate::table::import::{SkipReason, YoloTask};
 use crate::table::instances::Instance;
+use crate::table::yolo_file::BEYOND;
 
 /// The line, without its end.
 ///
@@ -24,6 +25,9 @@ pub(super) fn line(
             let Some(bbox) = instance.bbox else {
                 return missing("no box");
             };
+            if bbox.to_bbox().area() <= 0.0 {
+                return Err((SkipReason::Box, "a box without area".to_owned()));
+            }
             let fractions = bbox.to_bbox().to_normalised(size[0], size[1]);
             fractions.values(BoxFormat::Cxcywh).to_vec()
         }
@@ -56,10 +60,10 @@ pub(super) fn line(
             number / size[at % 2]
         };
         let decimals = decimals(fraction);
-        let is_inside = decimals
+        let is_near = decimals
             .parse()
-            .is_ok_and(|read: f64| (0.0..=1.0).contains(&read));
-        if !is_inside {
+            .is_ok_and(|read: f64| (-BEYOND..=1.0 + BEYOND).contains(&read));
+        if !is_near {
             let text = format!("the coordinate {decimals} of the image's size");
             return Err((SkipReason::Range, text));
         }
@@ -85,6 +89,8 @@ fn decimals(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::{AngleDirection, AngleUnit, OrientedBox};
+    use crate::table::instances::RawBox;
 
     #[test]
     fn fractions_are_short_and_never_beyond_one_by_rounding() {
@@ -119,5 +125,30 @@ mod tests {
                 .1
                 .contains("crowd")
         );
+        let flat = |height: f64| Instance {
+            bbox: Some(RawBox::new([1.0, 1.0, 2.0, height], BoxFormat::Xywh)),
+            ..Instance::default()
+        };
+        assert!(line(YoloTask::Boxes, &flat(1.0), 4, 4).is_ok());
+        assert_eq!(
+            line(YoloTask::Boxes, &flat(0.0), 4, 4).unwrap_err().0,
+            SkipReason::Box
+        );
+    }
+
+    #[test]
+    fn a_rotated_box_at_the_edge_of_its_image_is_said_and_one_beyond_is_not() {
+        let turned = |cx: f64| Instance {
+            oriented: Some(OrientedBox::new(
+                [cx, 50.0, 20.0, 10.0, 0.0],
+                AngleUnit::Radians,
+                AngleDirection::Clockwise,
+            )),
+            ..Instance::default()
+        };
+        let at_edge = line(YoloTask::Oriented, &turned(9.5), 100, 100).unwrap();
+        assert!(at_edge.starts_with("0 -0.005 "), "{at_edge}");
+        let beyond = line(YoloTask::Oriented, &turned(8.5), 100, 100).unwrap_err();
+        assert_eq!(beyond.0, SkipReason::Range);
     }
 }

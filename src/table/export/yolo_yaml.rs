@@ -40,6 +40,7 @@ pub(super) fn prepare(folder: &Path, split: &str, names: &[&str]) -> Result<Yaml
         Err(error) => return Err(Error::storage("reading", path.to_string_lossy(), error)),
     };
     let known = YoloFile::parse(&path, &old)?;
+    refuse_root(&path, folder, &known)?;
     if known.splits.iter().any(|(name, _)| name == split) {
         check(&path, &old, &entry, names)?;
         return Ok(Yaml { path, text: None });
@@ -69,6 +70,29 @@ impl Yaml {
 fn quoted(text: &str) -> Result<String> {
     serde_json::to_string(text)
         .map_err(|error| Error::invalid("name", text, error.to_string(), "rename it"))
+}
+
+/// Refuses a file whose `path` puts its splits into another folder than the one that is written to.
+fn refuse_root(path: &Path, folder: &Path, known: &YoloFile) -> Result<()> {
+    let Some(root) = &known.root else {
+        return Ok(());
+    };
+    let is_here = match (folder.join(root).canonicalize(), folder.canonicalize()) {
+        (Ok(named), Ok(here)) => named == here,
+        _ => false,
+    };
+    match is_here {
+        true => Ok(()),
+        false => Err(Error::AlreadyExists {
+            what: "data set of another folder",
+            name: "data.yaml".into(),
+            hint: format!(
+                "its `path` is {root:?}, below which its splits are: choose another folder, or take \
+                 the line out of the file"
+            ),
+            place: path.to_string_lossy().into_owned(),
+        }),
+    }
 }
 
 /// Whether a text reads as a data set of these classes with the split in its place.

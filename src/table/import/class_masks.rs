@@ -139,10 +139,7 @@ pub fn class_masks(
         rows: 0,
     };
     let table = Table::create_from_batches(folder, name, &schema, &mut batches)?;
-    Ok(Imported {
-        table,
-        skipped: batches.sieve.finish(),
-    })
+    Ok(Imported::new(table, batches.sieve.finish()))
 }
 
 fn table_schema(ids: &Ids, storage: ImageStorage) -> Result<Schema> {

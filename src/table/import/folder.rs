@@ -49,7 +49,8 @@ impl Default for ImageFolder {
 ///
 /// # Shapes and units
 /// One row per image: `image` (encoded bytes, or a `file://` URL), `label` (i32, a category with the
-/// class names), `path` (relative to the folder, with `/`), `width` and `height` (pixels).
+/// class names), `path` (relative to the folder, with `/`), `width` and `height` (pixels, of the
+/// image as its EXIF orientation turns it; the bytes stay as they are).
 ///
 /// # Memory
 /// One chunk of at most 8,192 images or about 32 MiB, and the list of paths.

@@ -3,7 +3,8 @@
 use std::io::{BufReader, Cursor};
 use std::path::Path;
 
-use image::ImageReader;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::folder::ImageFolder;
 use super::{malformed, unreadable};
@@ -60,9 +61,9 @@ pub(super) fn file_url(path: &Path) -> Result<String> {
 pub(super) struct Image {
     /// The encoded bytes; empty where the table holds URLs.
     pub(super) bytes: Vec<u8>,
-    /// Pixels.
+    /// Pixels, of the image as its EXIF orientation turns it.
     pub(super) width: i32,
-    /// Pixels.
+    /// Pixels, likewise.
     pub(super) height: i32,
 }
 
@@ -107,6 +108,16 @@ pub(super) fn read(path: &Path, options: &ImageFolder) -> Result<Image> {
     })
 }
 
+/// Whether width and height change places: annotations are drawn on the image as it is shown.
+fn turns_over(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(
+        orientation,
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH
+    )
+}
+
+/// Width and height as the image is shown.
 fn dimensions<R: std::io::BufRead + std::io::Seek>(
     reader: ImageReader<R>,
     check_pixels: bool,
@@ -124,15 +135,82 @@ fn dimensions<R: std::io::BufRead + std::io::Seek>(
     let reader = reader
         .with_guessed_format()
         .map_err(|error| unreadable("read", path, error))?;
-    let (width, height) = match check_pixels {
-        true => reader.decode().map(|image| (image.width(), image.height())),
-        false => reader.into_dimensions(),
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let orientation = decoder.orientation().map_err(broken)?;
+    let (width, height) = match turns_over(orientation) {
+        false => decoder.dimensions(),
+        true => (decoder.dimensions().1, decoder.dimensions().0),
+    };
+    if check_pixels {
+        Limits::default()
+            .reserve(decoder.total_bytes())
+            .map_err(broken)?;
+        DynamicImage::from_decoder(decoder).map_err(broken)?;
     }
-    .map_err(broken)?;
     let side = |pixels: u32| {
         let hint = "replace the file";
         i32::try_from(pixels)
             .map_err(|_| malformed(path, format!("{pixels} pixels a side"), "its header", hint))
     };
     Ok((side(width)?, side(height)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A JPEG of 6 x 4 pixels that says how it is to be turned.
+    fn turned(orientation: u8) -> Vec<u8> {
+        let mut plain = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(6, 4)
+            .write_to(&mut plain, image::ImageFormat::Jpeg)
+            .unwrap();
+        let plain = plain.into_inner();
+        let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0".to_vec();
+        // Tag 0x112, one number of 16 bits; no further directory.
+        exif.extend([
+            0x12,
+            0x01,
+            3,
+            0,
+            1,
+            0,
+            0,
+            0,
+            orientation,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        let mut bytes = plain[..2].to_vec();
+        bytes.extend([0xff, 0xe1, 0, exif.len() as u8 + 2]);
+        bytes.extend(exif);
+        bytes.extend(&plain[2..]);
+        bytes
+    }
+
+    #[test]
+    fn sides_are_those_of_the_image_as_it_is_shown() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for orientation in 0..=8 {
+            let path = folder.path().join(format!("{orientation}.jpg"));
+            std::fs::write(&path, turned(orientation)).unwrap();
+            let expected = if orientation >= 5 { (4, 6) } else { (6, 4) };
+            for storage in [ImageStorage::Bytes, ImageStorage::Url] {
+                for check_pixels in [true, false] {
+                    let options = ImageFolder {
+                        storage,
+                        check_pixels,
+                        ..ImageFolder::default()
+                    };
+                    let image = read(&path, &options).unwrap();
+                    assert_eq!((image.width, image.height), expected, "{orientation}");
+                }
+            }
+        }
+    }
 }

@@ -30,6 +30,19 @@ impl Json {
             .filter(|value| **value != Self::Null)
     }
 
+    /// A whole number, also one that was written as `7.0`.
+    pub(super) fn integer(&self) -> Option<i64> {
+        // Up to here every whole number is an f64.
+        const MOST: f64 = (1_u64 << 53) as f64;
+        match self {
+            Self::Integer(value) => Some(*value),
+            Self::Float(value) if value.fract() == 0.0 && value.abs() <= MOST => {
+                Some(*value as i64)
+            }
+            _ => None,
+        }
+    }
+
     /// A number, also one that only [`Spelled`] could read.
     pub(super) fn number(&self) -> Option<f64> {
         match self {

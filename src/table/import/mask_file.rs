@@ -18,7 +18,8 @@ pub(super) struct MaskFile {
     pub(super) bytes: Vec<u8>,
     /// `[height, width]`, ids.
     pub(super) ids: Array2<u16>,
-    /// Whether the file is a grey image of 8 or 16 bits, as tables store masks.
+    /// Whether the file is a grey image of 8 or 16 bits without a transparent grey, as tables store
+    /// masks.
     pub(super) is_plain: bool,
 }
 
@@ -76,8 +77,9 @@ fn samples(path: &Path, bytes: &[u8]) -> Result<(Array2<u16>, bool)> {
     let lines = buffer.chunks_exact(frame.line_size.max(1)).take(height);
     let ids: Vec<u16> = lines.flat_map(|line| unpack(line, depth, width)).collect();
     let ids = Array2::from_shape_vec((height, width), ids).map_err(|error| broken(&error))?;
-    let is_plain =
-        color == ColorType::Grayscale && matches!(depth, BitDepth::Eight | BitDepth::Sixteen);
+    let is_plain = color == ColorType::Grayscale
+        && matches!(depth, BitDepth::Eight | BitDepth::Sixteen)
+        && reader.info().trns.is_none();
     Ok((ids, is_plain))
 }
 
@@ -144,6 +146,24 @@ mod tests {
         }
         let sixteen = encode(ColorType::Grayscale, Sixteen, 2, 1, &[1, 0, 255, 254]);
         assert_eq!(ids(&sixteen).unwrap(), [[256, 65534]]);
+    }
+
+    #[test]
+    fn a_grey_that_is_transparent_is_an_id_but_the_file_is_written_anew() {
+        for (transparent, is_plain) in [(None, true), (Some(vec![0, 7]), false)] {
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
+            encoder.set_color(ColorType::Grayscale);
+            encoder.set_depth(BitDepth::Eight);
+            if let Some(grey) = transparent {
+                encoder.set_trns(grey);
+            }
+            let mut writer = encoder.write_header().unwrap();
+            writer.write_image_data(&[7, 1]).unwrap();
+            writer.finish().unwrap();
+            let (ids, found) = samples(Path::new("m.png"), &bytes).unwrap();
+            assert_eq!((ids.row(0).to_vec(), found), (vec![7, 1], is_plain));
+        }
     }
 
     #[test]

@@ -115,15 +115,24 @@ fn unreadable(operation: &'static str, path: &Path, error: std::io::Error) -> Er
     }
 }
 
-/// The text of a file.
+/// The text of a file, without the mark that some editors put before it.
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => {
             let hint = "write it as UTF-8, or name another file";
             malformed(path, "no text", "its bytes", hint)
         }
         _ => unreadable("read", path, error),
-    })
+    })?;
+    Ok(without_mark(text))
+}
+
+/// The text without a byte order mark at its start.
+fn without_mark(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    text
 }
 
 /// An error in the content of the file.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
+use super::malformed;
 use crate::table::Table;
 use crate::{Error, ErrorKind, Result};
 
@@ -16,14 +18,21 @@ pub struct Imported {
     pub table: Table,
     /// What a lenient import skipped; empty for a strict one, which would have failed.
     pub skipped: Skipped,
+    /// Rotated boxes that stand for four corners of no rectangle: the smallest around them.
+    pub approximated: u64,
 }
 
 impl Imported {
     /// A table of which nothing was left out.
     pub fn whole(table: Table) -> Self {
+        Self::new(table, Skipped::default())
+    }
+
+    pub(super) fn new(table: Table, skipped: Skipped) -> Self {
         Self {
             table,
-            skipped: Skipped::default(),
+            skipped,
+            approximated: 0,
         }
     }
 }
@@ -46,9 +55,9 @@ pub enum SkipReason {
     SkippedImage,
     /// A category or class that is not listed.
     UnknownCategory,
-    /// A box with other than four finite numbers, or a width or height that is not above 0.
+    /// A box with other than four finite numbers, or a width or height that is negative (of YOLO: or 0).
     Box,
-    /// Corners that are those of no rectangle.
+    /// Corners without an area between them.
     Rectangle,
     /// A polygon of fewer than three points or an odd number of values, or not finite.
     Polygon,
@@ -58,10 +67,12 @@ pub enum SkipReason {
     Keypoints,
     /// A line with another number of fields, or one that is no number.
     Line,
-    /// A coordinate outside 0..=1 where fractions of the image are needed.
+    /// A coordinate outside -0.01..=1.01 where fractions of the image are needed.
     Range,
     /// A file of labels without its image.
     LabelFile,
+    /// An image of a split in which no image has a file of labels; its row is kept.
+    NoLabels,
     /// A file that cannot be opened or read.
     Unreadable,
     /// A file of a format that is not read.
@@ -91,13 +102,14 @@ impl fmt::Display for SkipReason {
             Self::SkippedImage => "an image that was skipped",
             Self::UnknownCategory => "a category that is not listed",
             Self::Box => "no proper box",
-            Self::Rectangle => "corners of no rectangle",
+            Self::Rectangle => "corners without an area",
             Self::Polygon => "no proper polygon",
             Self::RunLengths => "no proper run lengths",
             Self::Keypoints => "no proper keypoints",
             Self::Line => "no proper line",
             Self::Range => "a coordinate outside 0 to 1",
             Self::LabelFile => "labels without an image",
+            Self::NoLabels => "no file of labels in the whole split",
             Self::Unreadable => "a file that cannot be read",
             Self::FileFormat => "a file of another format",
             Self::SameName => "a second file of one name",
@@ -131,7 +143,7 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// All that was left out: annotations, lines and images.
+    /// All that was left out: images, annotations or parts of them, lines.
     pub fn count(&self) -> u64 {
         self.kinds.values().map(|kind| kind.count).sum()
     }
@@ -220,13 +232,16 @@ impl Sieve {
         }
     }
 
-    /// As [`Sieve::refuse`], of an error that may come from the disk instead of what lies on it.
+    /// As [`Sieve::refuse`], of an error that may come from the disk instead of what lies on it. A file
+    /// that is not there is skipped too.
     ///
     /// # Errors
     /// Also those, lenient or not.
     pub(super) fn refuse_content(&mut self, defect: Defect) -> Result<()> {
         match *defect.error {
-            error @ Error::Import { .. } => self.refuse(defect.reason, error),
+            error @ (Error::Import { .. } | Error::NotFound { .. }) => {
+                self.refuse(defect.reason, error)
+            }
             other => Err(other),
         }
     }
@@ -239,6 +254,21 @@ impl Sieve {
     pub(in crate::table) fn finish(self) -> Skipped {
         self.skipped
     }
+}
+
+/// An error of a source of which no `what` became a row.
+pub(super) fn nothing_left(path: &Path, what: &str, sieve: &Sieve) -> Error {
+    let (reason, hint) = match sieve.skipped.is_empty() {
+        true => (
+            format!("there are no {what}s"),
+            "check the path and what it holds",
+        ),
+        false => (
+            format!("no {what} is left ({})", sieve.skipped),
+            "mend what the first error is about: import without `lenient`",
+        ),
+    };
+    malformed(path, reason, "all of it", hint)
 }
 
 /// An error about one thing that could be skipped, with the reason under which it counts.

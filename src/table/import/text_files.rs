@@ -186,10 +186,7 @@ fn write(
         rows: 0,
     };
     let table = Table::create_from_batches(folder, name, &Schema::new(fields), &mut batches)?;
-    Ok(Imported {
-        table,
-        skipped: batches.sieve.finish(),
-    })
+    Ok(Imported::new(table, batches.sieve.finish()))
 }
 
 /// Samples in batches of bounded size.

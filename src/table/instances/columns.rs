@@ -19,7 +19,8 @@ const MOST_BYTES: u64 = i32::MAX as u64;
 /// Which columns of instances a table has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InstanceLayout {
-    pub(crate) boxes: bool,
+    /// The numbers of a box that are stored; those of the source, for none of them to change.
+    pub(crate) boxes: Option<BoxFormat>,
     pub(crate) oriented: bool,
     pub(crate) masks: bool,
     pub(crate) keypoints: bool,
@@ -42,7 +43,7 @@ impl InstanceLayout {
             let names = names.clone();
             let role = match name {
                 "boxes" => Role::Boxes {
-                    format: BoxFormat::Xyxy,
+                    format: self.boxes.unwrap_or(BoxFormat::Xyxy),
                     normalised: false,
                     names,
                 },
@@ -88,9 +89,9 @@ impl InstanceLayout {
             list_of_structs(fields, lengths.clone(), present)
         };
         let mut columns = Vec::new();
-        if self.boxes {
+        if let Some(format) = self.boxes {
             let there = all.iter().map(|one| one.bbox.is_some()).collect();
-            columns.push(("boxes", column(boxes(&all), there)?));
+            columns.push(("boxes", column(boxes(&all, format), there)?));
         }
         if self.oriented {
             let there = all.iter().map(|one| one.oriented.is_some()).collect();
@@ -145,9 +146,9 @@ fn floats<'a, const N: usize>(
     names.into_iter().enumerate().map(column).collect()
 }
 
-fn boxes(all: &[&Instance]) -> Vec<(&'static str, ArrayRef)> {
-    floats(["x0", "y0", "x1", "y1"], all, |one| {
-        one.bbox.map(RawBox::corners)
+fn boxes(all: &[&Instance], format: BoxFormat) -> Vec<(&'static str, ArrayRef)> {
+    floats(RawBox::fields(format), all, |one| {
+        one.bbox.map(|bbox| bbox.values_as(format))
     })
 }
 

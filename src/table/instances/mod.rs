@@ -48,11 +48,20 @@ impl RawBox {
         BBox::new(self.values, self.format)
     }
 
-    /// Left, top, right, bottom.
-    pub(crate) fn corners(self) -> [f64; 4] {
-        match self.format {
-            BoxFormat::Xyxy => self.values,
-            _ => self.to_bbox().values(BoxFormat::Xyxy),
+    /// The names of the four numbers in columns.
+    pub(crate) fn fields(format: BoxFormat) -> [&'static str; 4] {
+        match format {
+            BoxFormat::Xyxy => ["x0", "y0", "x1", "y1"],
+            BoxFormat::Xywh => ["x", "y", "width", "height"],
+            BoxFormat::Cxcywh => ["cx", "cy", "width", "height"],
+        }
+    }
+
+    /// The four numbers of a format.
+    pub(crate) fn values_as(self, format: BoxFormat) -> [f64; 4] {
+        match self.format == format {
+            true => self.values,
+            false => self.to_bbox().values(format),
         }
     }
 }

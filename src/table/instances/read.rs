@@ -223,12 +223,7 @@ impl Geometry {
     fn read(nested: &Nested<'_>, role: &Role) -> Result<Self> {
         Ok(match role {
             Role::Boxes { format, .. } => {
-                let names = match format {
-                    BoxFormat::Xyxy => ["x0", "y0", "x1", "y1"],
-                    BoxFormat::Xywh => ["x", "y", "width", "height"],
-                    BoxFormat::Cxcywh => ["cx", "cy", "width", "height"],
-                };
-                Self::Boxes(*format, floats(nested, names)?)
+                Self::Boxes(*format, floats(nested, RawBox::fields(*format))?)
             }
             Role::OrientedBoxes { .. } => {
                 let names = ["cx", "cy", "width", "height", "angle"];

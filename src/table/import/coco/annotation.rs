@@ -1,32 +1,59 @@
 //! One annotation as an instance.
 
+use std::collections::HashSet;
+
 use super::entry::Entry;
 use super::lists::Lists;
+use crate::Result;
 use crate::geometry::{BoxFormat, Rle, check_polygon};
 use crate::table::import::json::Json;
-use crate::table::import::skipped::{Defect, SkipReason};
+use crate::table::import::skipped::{Defect, Sieve, SkipReason};
 use crate::table::instances::{Instance, RawBox, Shape};
 
-/// The image that an annotation belongs to, by its place in the list, and the instance.
+/// The image that an annotation belongs to, by its place in the list, and the instance; `None` of one
+/// that is skipped. `ids` are those before.
 ///
 /// # Errors
-/// Whatever is wrong with it first.
-pub(super) fn read(entry: &Entry<'_>, lists: &Lists) -> Result<(usize, Instance), Defect> {
+/// Defects that the sieve does not skip.
+pub(super) fn read(
+    entry: &Entry<'_>,
+    lists: &Lists,
+    ids: &mut HashSet<i64>,
+    sieve: &mut Sieve,
+) -> Result<Option<(usize, Instance)>> {
+    let Some((image, mut instance)) = sieve.pass(essentials(entry, lists, ids))? else {
+        return Ok(None);
+    };
+    // A part that means nothing leaves the others as they are.
+    let listed = &lists.images[image];
+    let named = lists.categories[instance.label as usize].keypoints.len();
+    instance.shape = sieve
+        .pass(shape(entry, listed.height, listed.width))?
+        .flatten();
+    instance.keypoints = sieve.pass(keypoints(entry, named))?.flatten();
+    instance.area = sieve.pass(area(entry))?.flatten();
+    Ok(Some((image, instance)))
+}
+
+/// What an annotation is nothing without.
+fn essentials(
+    entry: &Entry<'_>,
+    lists: &Lists,
+    ids: &mut HashSet<i64>,
+) -> Result<(usize, Instance), Defect> {
     let id = entry.integer("id")?;
     let image = lists.image(entry)?;
-    let label = lists.label(entry)?;
-    let listed = &lists.images[image];
     let instance = Instance {
-        label: label as i64,
+        label: lists.label(entry)? as i64,
         bbox: Some(bbox(entry)?),
-        oriented: None,
-        shape: shape(entry, listed.height, listed.width)?,
-        keypoints: keypoints(entry, lists.categories[label].keypoints.len())?,
-        area: area(entry)?,
         crowd: crowd(entry)?,
         id: Some(id),
+        ..Instance::default()
     };
-    Ok((image, instance))
+    match ids.insert(id) {
+        true => Ok((image, instance)),
+        false => Err(entry.defect(SkipReason::DuplicateId, "the id of an earlier annotation")),
+    }
 }
 
 fn bbox(entry: &Entry<'_>) -> Result<RawBox, Defect> {
@@ -45,9 +72,10 @@ fn bbox(entry: &Entry<'_>) -> Result<RawBox, Defect> {
     if !all.iter().all(|number| number.is_finite()) {
         return wrong(format!("`bbox` is not finite: {given}"));
     }
-    if !(width > 0.0 && height > 0.0) {
+    // Some real ones have no area: nothing is like them, and they count as truths.
+    if width < 0.0 || height < 0.0 {
         let text =
-            format!("`bbox` is {given}: width {width} and height {height} have to be above 0");
+            format!("`bbox` is {given}: width {width} and height {height} have to be 0 or more");
         return wrong(text);
     }
     Ok(RawBox::new(all, BoxFormat::Xywh))
@@ -64,10 +92,15 @@ fn area(entry: &Entry<'_>) -> Result<Option<f64>, Defect> {
 }
 
 fn crowd(entry: &Entry<'_>) -> Result<bool, Defect> {
-    match entry.find("iscrowd") {
-        None | Some(Json::Integer(0) | Json::Bool(false)) => Ok(false),
-        Some(Json::Integer(1) | Json::Bool(true)) => Ok(true),
-        Some(other) => Err(entry.mistyped("iscrowd", other, "0 or 1")),
+    let given = match entry.find("iscrowd") {
+        None => return Ok(false),
+        Some(Json::Bool(given)) => return Ok(*given),
+        Some(given) => given,
+    };
+    match given.integer() {
+        Some(0) => Ok(false),
+        Some(1) => Ok(true),
+        _ => Err(entry.mistyped("iscrowd", given, "0 or 1")),
     }
 }
 
@@ -136,11 +169,12 @@ fn runs(entry: &Entry<'_>, given: &Json, height: u32, width: u32) -> Result<Shap
     }
 }
 
-/// Keypoints of a category that names `named` of them, or none.
+/// Keypoints of a category that names `named` of them; an empty list is none.
 fn keypoints(entry: &Entry<'_>, named: usize) -> Result<Option<Vec<[f64; 3]>>, Defect> {
     let wrong = |text: String| Err(entry.defect(SkipReason::Keypoints, text));
     let numbers = match entry.find("keypoints") {
         None => return Ok(None),
+        Some(Json::Numbers(numbers)) if numbers.is_empty() => return Ok(None),
         Some(Json::Numbers(numbers)) => numbers,
         Some(other) => return wrong(format!("`keypoints` is {other} where numbers are needed")),
     };
@@ -169,5 +203,5 @@ fn keypoints(entry: &Entry<'_>, named: usize) -> Result<Option<Vec<[f64; 3]>>, D
             ));
         }
     }
-    Ok(Some(points).filter(|points| !points.is_empty()))
+    Ok(Some(points))
 }

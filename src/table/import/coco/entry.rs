@@ -26,10 +26,7 @@ impl<'a> Entry<'a> {
         number: usize,
         json: &'a Json,
     ) -> Self {
-        let whole = |name: &str| match json.get(name) {
-            Some(Json::Integer(id)) => Some(*id),
-            _ => None,
-        };
+        let whole = |name: &str| json.get(name).and_then(Json::integer);
         let mut place = match whole("id") {
             Some(id) => format!("{kind} {id}"),
             None => format!("{list}[{number}]"),
@@ -62,10 +59,10 @@ impl<'a> Entry<'a> {
 
     /// A whole number, such as an id.
     pub(super) fn integer(&self, name: &str) -> Result<i64, Defect> {
-        match self.field(name)? {
-            Json::Integer(value) => Ok(*value),
-            other => Err(self.mistyped(name, other, "a whole number of 64 bits")),
-        }
+        let given = self.field(name)?;
+        given
+            .integer()
+            .ok_or_else(|| self.mistyped(name, given, "a whole number of 64 bits"))
     }
 
     pub(super) fn text(&self, name: &str) -> Result<&'a str, Defect> {

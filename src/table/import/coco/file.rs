@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::de::{
@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// The lists that a file must have.
 const LISTS: [&str; 3] = ["images", "categories", "annotations"];
 
+/// What some editors put before UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Takes an element: the name of its list, its place in it, itself.
 type Take<'t> = dyn FnMut(&'static str, usize, Json) -> Result<()> + 't;
 
@@ -27,6 +30,12 @@ type Take<'t> = dyn FnMut(&'static str, usize, Json) -> Result<()> + 't;
 /// a list that is missing or there twice; `NotFound`; whatever `take` returns.
 pub(super) fn each(path: &Path, wanted: &[&'static str], take: &mut Take<'_>) -> Result<()> {
     let file = File::open(path).map_err(|error| unreadable("open", path, error))?;
+    let mut file = BufReader::new(file);
+    let start = file.fill_buf();
+    let start = start.map_err(|error| unreadable("read", path, error))?;
+    if start.starts_with(MARK) {
+        file.consume(MARK.len());
+    }
     let source = BufReader::new(Spelled::new(file));
     let mut deserializer = serde_json::Deserializer::from_reader(source);
     let failed = RefCell::new(None);

@@ -9,7 +9,6 @@ use crate::Result;
 use crate::table::import::json::Json;
 use crate::table::import::skipped::{Defect, Sieve, SkipReason};
 use crate::table::instances::Category;
-use crate::table::local_name::leads_out;
 
 /// An image as the file lists it.
 pub(super) struct ListedImage {
@@ -26,6 +25,8 @@ pub(super) struct Lists {
     pub(super) categories: Vec<Category>,
     image_by_id: HashMap<i64, usize>,
     skipped_images: HashSet<i64>,
+    /// Ids that several images have.
+    ambiguous: HashSet<i64>,
     label_by_id: HashMap<i64, usize>,
 }
 
@@ -42,7 +43,12 @@ impl Lists {
             &mut |list, number, json| {
                 let taken = match list {
                     "images" => lists.add_image(&Entry::new(path, "image", list, number, &json)),
-                    _ => lists.add_category(&Entry::new(path, "category", list, number, &json)),
+                    _ => {
+                        let entry = Entry::new(path, "category", list, number, &json);
+                        // The category is the same without its skeleton.
+                        let skeleton = sieve.pass(skeleton(&entry))?.unwrap_or_default();
+                        lists.add_category(&entry, skeleton)
+                    }
                 };
                 sieve.pass(taken).map(|_| ())
             },
@@ -58,6 +64,10 @@ impl Lists {
     /// The place of an image in the list.
     pub(super) fn image(&self, entry: &Entry<'_>) -> Result<usize, Defect> {
         let id = entry.integer("image_id")?;
+        if self.ambiguous.contains(&id) {
+            let text = format!("`image_id` is {id}, and several images have that id");
+            return Err(entry.defect(SkipReason::DuplicateId, text));
+        }
         if let Some(&image) = self.image_by_id.get(&id) {
             return Ok(image);
         }
@@ -82,6 +92,7 @@ impl Lists {
     fn add_image(&mut self, entry: &Entry<'_>) -> Result<(), Defect> {
         let id = entry.integer("id")?;
         if self.image_by_id.contains_key(&id) {
+            self.ambiguous.insert(id);
             return Err(entry.defect(SkipReason::DuplicateId, "the id of an earlier image"));
         }
         let image = image(entry, id).inspect_err(|_| {
@@ -93,8 +104,11 @@ impl Lists {
         Ok(())
     }
 
-    fn add_category(&mut self, entry: &Entry<'_>) -> Result<(), Defect> {
-        let category = category(entry)?;
+    fn add_category(&mut self, entry: &Entry<'_>, skeleton: Vec<[i64; 2]>) -> Result<(), Defect> {
+        let category = Category {
+            skeleton,
+            ..category(entry)?
+        };
         // Labels are i32.
         if self.categories.len() == i32::MAX as usize {
             return Err(entry.defect(SkipReason::UnknownCategory, "one category too many"));
@@ -109,10 +123,6 @@ impl Lists {
 
 fn image(entry: &Entry<'_>, id: i64) -> Result<ListedImage, Defect> {
     let file_name = entry.text("file_name")?;
-    if let Some(why) = leads_out(file_name) {
-        let text = format!("`file_name` is {file_name:?}, which {why}");
-        return Err(entry.defect(SkipReason::Field, text));
-    }
     let side = |name: &str| {
         let pixels = entry.integer(name)?;
         match i32::try_from(pixels) {
@@ -141,7 +151,7 @@ fn category(entry: &Entry<'_>) -> Result<Category, Defect> {
         name: entry.text("name")?.to_owned(),
         supercategory,
         keypoints: keypoint_names(entry)?,
-        skeleton: skeleton(entry)?,
+        skeleton: Vec::new(),
     })
 }
 

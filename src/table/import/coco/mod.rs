@@ -14,7 +14,7 @@ use lists::Lists;
 use rows::Rows;
 
 use super::folder::ImageFolder;
-use super::skipped::{Imported, Sieve, SkipReason};
+use super::skipped::{Imported, Sieve};
 use super::{at_path, unreadable};
 use crate::Result;
 use crate::storage::Location;
@@ -62,28 +62,32 @@ impl CocoOptions {
 /// |---|---|---|
 /// | `image` | bytes or URL | only where a folder of images is given |
 /// | `file_name`, `image_id` | string, i64 | as in the file |
-/// | `width`, `height` | i32 | pixels |
-/// | `boxes` | list of struct | `x0`, `y0`, `x1`, `y1` (f64, pixels), made of COCO's x, y, width, height |
+/// | `width`, `height` | i32 | pixels, as in the file; those of an image as its EXIF orientation turns it have to be the same |
+/// | `boxes` | list of struct | `x`, `y`, `width`, `height` (f64, pixels), the file's numbers |
 /// | `masks` | list of struct | `height`, `width` (i32), `counts` (string): COCO's compressed run lengths; `polygons`, where the mask came as such. Only where an annotation has a segmentation |
 /// | `keypoints` | list of struct | `keypoints`: a list of `x`, `y` (f64, pixels), `visibility` (0 not labelled, 1 hidden, 2 visible). Only where an annotation or category has some |
 ///
-/// Every struct has `label`, `area` (f64, null where the file has none), `crowd`, `annotation_id`
-/// too. Annotations stay in the file's order; element k of each list is the same one, null where it
+/// Every struct has `label`, `area` (f64; where the file has none that of the mask, else of the box),
+/// `crowd`, `annotation_id` too. Annotations stay in the file's order; element k of each list is the same one, null where it
 /// has no mask or keypoints. Labels are from 0 in the order of the category ids, which may have
 /// gaps; ids, supercategories, names and skeletons of keypoints stay with the columns and come out
-/// again at an export. Everything else (licences, URLs, captions, `num_keypoints`) is left out.
+/// again at an export. Everything else (`info`, `licenses`, URLs, captions, `num_keypoints`) is left
+/// out, and no export has it.
 ///
 /// # Memory
-/// The annotations, about as much as the file is large. Images, masks and rows one
+/// The annotations as numbers and text. Images, masks and rows one
 /// chunk at a time. The file is read twice.
 ///
 /// # Errors
 /// `Invalid`, naming the file and the id of what is malformed: an image or category id that is not
 /// listed, an id twice, a field that is missing or of another type, a `bbox` of other than four
-/// finite numbers or without area, polygons of fewer than three points or an odd number of values,
+/// finite numbers or of a negative width or height, polygons of fewer than three points or an odd number of values,
 /// run lengths that do not add up or are of another size than the image, keypoints that are not
 /// three numbers for each that the category names, images without a size, or whose file has another
-/// one. With [`CocoOptions::lenient`] these are skipped and counted. `Invalid` with line and column
+/// one or cannot be read or leads out of the folder. With [`CocoOptions::lenient`] these are skipped
+/// and counted: of an annotation with a malformed segmentation, area or keypoints those alone, of a
+/// category its skeleton; annotations whose image has its id in common with another are skipped.
+/// `Invalid` too when no image is left. `Invalid` with line and column
 /// for a file that is no JSON, ends early, or lacks a list, lenient or not; `NaN` and `Infinity`
 /// are read, and refused where they stand. `NotFound` for a missing file; `AlreadyExists` for a
 /// table of that name. After an error there is no table.
@@ -129,10 +133,7 @@ pub fn coco(
     let schema = rows.schema().clone();
     let table = Table::create_from_batches(folder, name, &schema, rows)
         .map_err(|error| at_path(error, annotations))?;
-    Ok(Imported {
-        table,
-        skipped: sieve.finish(),
-    })
+    Ok(Imported::new(table, sieve.finish()))
 }
 
 /// The instances of every image of the list.
@@ -141,15 +142,8 @@ fn read_annotations(path: &Path, lists: &Lists, sieve: &mut Sieve) -> Result<Vec
     let mut ids = HashSet::new();
     file::each(path, &["annotations"], &mut |list, number, json| {
         let entry = Entry::new(path, "annotation", list, number, &json);
-        let read = annotation::read(&entry, lists).and_then(|(image, instance)| {
-            match instance.id.is_some_and(|id| ids.insert(id)) {
-                true => Ok((image, instance)),
-                false => {
-                    Err(entry.defect(SkipReason::DuplicateId, "the id of an earlier annotation"))
-                }
-            }
-        });
-        if let Some((image, instance)) = sieve.pass(read)? {
+        let read = annotation::read(&entry, lists, &mut ids, sieve)?;
+        if let Some((image, instance)) = read {
             instances[image].push(instance);
         }
         Ok(())

@@ -6,12 +6,13 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
 use super::lists::{ListedImage, Lists};
-use crate::geometry::Rle;
+use crate::geometry::{BoxFormat, Rle};
 use crate::table::import::folder::ImageFolder;
 use crate::table::import::image_rows::{Chunk, Held, ImageRow, ImageRows};
 use crate::table::import::malformed;
-use crate::table::import::skipped::{Defect, Sieve, SkipReason};
+use crate::table::import::skipped::{Defect, Sieve, SkipReason, nothing_left};
 use crate::table::instances::{Category, Instance, InstanceLayout};
+use crate::table::local_name::inside;
 use crate::{Error, Result};
 
 /// The rows that are not yet written.
@@ -22,6 +23,7 @@ pub(super) struct Rows<'a> {
     folder: Option<(PathBuf, &'a ImageFolder)>,
     columns: ImageRows,
     sieve: &'a mut Sieve,
+    rows: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -35,7 +37,7 @@ impl<'a> Rows<'a> {
         let any = |has: fn(&Instance) -> bool| instances.iter().flatten().any(has);
         let has_names = |category: &Category| !category.keypoints.is_empty();
         let layout = InstanceLayout {
-            boxes: true,
+            boxes: Some(BoxFormat::Xywh),
             oriented: false,
             masks: any(|one| one.shape.is_some()),
             keypoints: lists.categories.iter().any(has_names) || any(|one| one.keypoints.is_some()),
@@ -50,6 +52,7 @@ impl<'a> Rows<'a> {
             folder,
             columns: ImageRows::new(storage, true, layout)?,
             sieve,
+            rows: 0,
         })
     }
 
@@ -63,12 +66,12 @@ impl<'a> Rows<'a> {
             let (Some(image), Some(instances)) = (self.images.next(), self.instances.next()) else {
                 break;
             };
-            let held = self.held(image);
-            let Some(held) = self.sieve.pass(held)? else {
+            let Some(held) = self.held(image)? else {
                 self.skip(image, instances.len())?;
                 continue;
             };
             let (instances, runs) = self.draw(image, instances)?;
+            self.rows += 1;
             chunk.add(ImageRow {
                 held,
                 file_name: image.file_name.clone(),
@@ -80,21 +83,38 @@ impl<'a> Rows<'a> {
             });
         }
         match chunk.is_empty() {
+            true if self.rows == 0 => Err(nothing_left(self.path, "image", self.sieve)),
             true => Ok(None),
             false => self.columns.batch(chunk).map(Some),
         }
     }
 
-    /// The image as its column holds it.
-    fn held(&self, image: &ListedImage) -> Result<Held, Defect> {
+    /// The image as its column holds it; `None` where it is skipped.
+    fn held(&mut self, image: &ListedImage) -> Result<Option<Held>> {
         let Some((folder, options)) = &self.folder else {
-            return Ok(Held::Nothing);
+            return Ok(Some(Held::Nothing));
         };
-        let path = folder.join(&image.file_name);
-        let (held, width, height) = Held::read(&path, options)
-            .map_err(|error| Defect::new(SkipReason::ImageFile, error))?;
+        let position = format!("image {}", image.id);
+        let path = match inside(&image.file_name) {
+            Ok(name) => folder.join(name),
+            Err(why) => {
+                let text = format!("`file_name` is {:?}, which {why}", image.file_name);
+                let hint = "rename the file, or import without images";
+                let error = malformed(self.path, text, position, hint);
+                self.sieve.refuse(SkipReason::Field, error)?;
+                return Ok(None);
+            }
+        };
+        let (held, width, height) = match Held::read(&path, options) {
+            Ok(read) => read,
+            Err(error) => {
+                let defect = Defect::new(SkipReason::ImageFile, error);
+                self.sieve.refuse_content(defect)?;
+                return Ok(None);
+            }
+        };
         if (width, height) == (image.width, image.height) {
-            return Ok(held);
+            return Ok(Some(held));
         }
         let text = format!(
             "the image has {} x {} pixels where its file has {width} x {height} ({})",
@@ -103,8 +123,9 @@ impl<'a> Rows<'a> {
             path.display()
         );
         let hint = "give the folder that the annotations were made for";
-        let error = malformed(self.path, text, format!("image {}", image.id), hint);
-        Err(Defect::new(SkipReason::ImageSize, error))
+        let error = malformed(self.path, text, position, hint);
+        self.sieve.refuse(SkipReason::ImageSize, error)?;
+        Ok(None)
     }
 
     /// Counts the annotations of an image that is left out.
@@ -118,27 +139,31 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// The instances with their masks, without those that cannot be drawn.
+    /// The instances with their masks, and with the area that the file does not state.
     fn draw(
         &mut self,
         image: &ListedImage,
-        instances: Vec<Instance>,
+        mut instances: Vec<Instance>,
     ) -> Result<(Vec<Instance>, Vec<Option<Rle>>)> {
-        let (mut kept, mut runs) = (Vec::with_capacity(instances.len()), Vec::new());
-        for instance in instances {
+        let mut runs = Vec::with_capacity(instances.len());
+        for instance in &mut instances {
             let drawn = match &instance.shape {
                 Some(shape) => shape.runs(image.height, image.width),
                 None => Ok(None),
             };
             let drawn = drawn.map_err(|error| {
-                Defect::new(SkipReason::Polygon, self.undrawn(image, &instance, &error))
+                Defect::new(SkipReason::Polygon, self.undrawn(image, instance, &error))
             });
-            if let Some(drawn) = self.sieve.pass(drawn)? {
-                runs.push(drawn);
-                kept.push(instance);
+            let drawn = self.sieve.pass(drawn)?.flatten();
+            if drawn.is_none() {
+                instance.shape = None;
             }
+            let of_mask = drawn.as_ref().map(|runs: &Rle| runs.area() as f64);
+            let of_box = || instance.bbox.map(|bbox| bbox.to_bbox().area());
+            instance.area = instance.area.or(of_mask).or_else(of_box);
+            runs.push(drawn);
         }
-        Ok((kept, runs))
+        Ok((instances, runs))
     }
 
     fn undrawn(&self, image: &ListedImage, instance: &Instance, error: &Error) -> Error {

@@ -7,9 +7,18 @@ use crate::geometry::{BBox, BoxFormat, OrientedBox};
 use crate::table::import::malformed;
 use crate::table::import::skipped::{Defect, SkipReason};
 use crate::table::instances::{Instance, RawBox, Shape};
+use crate::table::yolo_file::BEYOND;
 
 /// The way out of all defects of one line.
 const HINT: &str = "mend the file, or skip what is malformed by a lenient import";
+
+/// What a line holds.
+#[derive(Debug)]
+pub(super) struct Labelled {
+    pub(super) instance: Instance,
+    /// Whether a rotated box stands for corners that are those of no rectangle.
+    pub(super) is_approximate: bool,
+}
 
 /// What lines are read for.
 pub(super) struct LabelReader<'a> {
@@ -23,7 +32,7 @@ pub(super) struct LabelReader<'a> {
 
 impl LabelReader<'_> {
     /// The instance of line `number`, which counts from 1; `None` of a blank one.
-    pub(super) fn line(&self, number: usize, line: &str) -> Result<Option<Instance>, Defect> {
+    pub(super) fn line(&self, number: usize, line: &str) -> Result<Option<Labelled>, Defect> {
         let mut fields = line.split_whitespace();
         let Some(class) = fields.next() else {
             return Ok(None);
@@ -45,8 +54,11 @@ impl LabelReader<'_> {
         }
         self.check_count(numbers.len())
             .map_err(|text| defect(SkipReason::Line, text))?;
-        if let Some(outside) = numbers.iter().find(|number| !(0.0..=1.0).contains(*number)) {
-            let text = format!("{outside} lies outside 0 to 1, the fractions of the image");
+        let is_near = |number: &f64| (-BEYOND..=1.0 + BEYOND).contains(number);
+        if let Some(outside) = numbers.iter().find(|number| !is_near(number)) {
+            let text = format!(
+                "{outside} lies outside 0 to 1, the fractions of the image, by more than {BEYOND}"
+            );
             return Err(defect(SkipReason::Range, text));
         }
         let instance = Instance {
@@ -108,11 +120,12 @@ impl LabelReader<'_> {
         &self,
         mut instance: Instance,
         numbers: &[f64],
-    ) -> Result<Instance, (SkipReason, String)> {
+    ) -> Result<Labelled, (SkipReason, String)> {
+        let mut is_approximate = false;
         let (width, height) = (f64::from(self.width), f64::from(self.height));
         match (self.task, numbers) {
             (YoloTask::Boxes, &[cx, cy, w, h]) => {
-                if w == 0.0 || h == 0.0 {
+                if w <= 0.0 || h <= 0.0 {
                     let text = format!("width {w} and height {h} have to be above 0");
                     return Err((SkipReason::Box, text));
                 }
@@ -125,10 +138,11 @@ impl LabelReader<'_> {
                 let corners = corners.map(|[x, y]| [x * width, y * height]);
                 instance.oriented = OrientedBox::from_corners(corners);
                 if instance.oriented.is_none() {
-                    let text = format!(
-                        "the corners {corners:?} (pixels) are those of no rectangle, by more than {} pixel",
-                        OrientedBox::CORNER_TOLERANCE
-                    );
+                    instance.oriented = OrientedBox::around_corners(corners);
+                    is_approximate = true;
+                }
+                if instance.oriented.is_none() {
+                    let text = format!("the corners {corners:?} (pixels) lie on one line");
                     return Err((SkipReason::Rectangle, text));
                 }
             }
@@ -138,7 +152,10 @@ impl LabelReader<'_> {
                 instance.shape = Some(Shape::Polygons(vec![points.collect()]));
             }
         }
-        Ok(instance)
+        Ok(Labelled {
+            instance,
+            is_approximate,
+        })
     }
 }
 
@@ -153,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    fn read(task: YoloTask, line: &str) -> Result<Option<Instance>, String> {
+    fn read(task: YoloTask, line: &str) -> Result<Option<Labelled>, String> {
         let reader = LabelReader {
             path: Path::new("a.txt"),
             task,
@@ -170,19 +187,42 @@ mod tests {
     fn fractions_become_pixels() {
         let bbox = read(YoloTask::Boxes, " 2\t0.5 0.5 0.25 0.5 ")
             .unwrap()
-            .unwrap();
+            .unwrap()
+            .instance;
         assert_eq!(bbox.label, 2);
-        assert_eq!(bbox.bbox.unwrap().corners(), [75.0, 25.0, 125.0, 75.0]);
+        assert_eq!(
+            bbox.bbox.unwrap().values_as(BoxFormat::Xyxy),
+            [75.0, 25.0, 125.0, 75.0]
+        );
         let turned = read(YoloTask::Oriented, "0 0.5 0.1 0.55 0.2 0.5 0.3 0.45 0.2").unwrap();
-        let turned = turned.unwrap().oriented.unwrap();
-        assert!((turned.area() - 200.0).abs() < 1e-9);
+        let turned = turned.unwrap();
+        assert!(!turned.is_approximate);
+        assert!((turned.instance.oriented.unwrap().area() - 200.0).abs() < 1e-9);
         let shape = read(YoloTask::Segments, "1.0 0 0 1 0 1 1")
             .unwrap()
             .unwrap()
+            .instance
             .shape;
         let expected = vec![vec![0.0, 0.0, 200.0, 0.0, 200.0, 100.0]];
         assert_eq!(shape, Some(Shape::Polygons(expected)));
-        assert_eq!(read(YoloTask::Boxes, " \r").unwrap(), None);
+        assert!(read(YoloTask::Boxes, " \r").unwrap().is_none());
+    }
+
+    #[test]
+    fn four_corners_of_no_rectangle_get_the_smallest_box_around_them() {
+        let line = "0 0 0 0.5 0.1 0.5 0.9 0 0.8";
+        let found = read(YoloTask::Oriented, line).unwrap().unwrap();
+        assert!(found.is_approximate);
+        // The corners are a parallelogram of 100 x 80 pixels.
+        assert!(found.instance.oriented.unwrap().area() >= 8_000.0);
+    }
+
+    #[test]
+    fn a_coordinate_just_beyond_the_image_keeps_its_number() {
+        let found = read(YoloTask::Segments, "0 -0.01 0 1.01 0 1 1").unwrap();
+        let expected = vec![vec![-2.0, 0.0, 202.0, 0.0, 200.0, 100.0]];
+        let shape = found.unwrap().instance.shape;
+        assert_eq!(shape, Some(Shape::Polygons(expected)));
     }
 
     #[test]
@@ -204,8 +244,10 @@ mod tests {
             (Boxes, "0 1.2 0.2 0.3 0.1", "1.2 lies outside"),
             (Boxes, "0 NaN 0.2 0.3 0.1", "NaN lies outside"),
             (Boxes, "0 -0.1 0.2 0.3 0.1", "-0.1 lies outside"),
+            (Boxes, "0 1.02 0.2 0.3 0.1", "1.02 lies outside"),
             (Boxes, "0 0.1 0.2 0 0.1", "width 0"),
-            (Oriented, "0 0 0 1 0 1 1 0.5 1", "no rectangle"),
+            (Boxes, "0 0.1 0.2 -0.005 0.1", "width -0.005"),
+            (Oriented, "0 0 0 1 0 1 0 0.5 0", "lie on one line"),
         ] {
             let error = read(task, line).unwrap_err();
             assert!(

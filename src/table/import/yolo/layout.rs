@@ -8,6 +8,7 @@ use crate::table::import::files::entries;
 use crate::table::import::image_file::{self, FileKind};
 use crate::table::import::skipped::{Sieve, SkipReason};
 use crate::table::import::{malformed, read_text, unreadable};
+use crate::table::local_name::without_images;
 use crate::table::yolo_file::YoloFile;
 use crate::{Error, Result};
 
@@ -38,9 +39,15 @@ impl Layout {
             true => yaml_in(path)?,
             false => path.to_owned(),
         };
-        let yaml = yaml
+        // The file may be a link: what it names is beside the link.
+        let folder = match yaml.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let folder = folder
             .canonicalize()
             .map_err(|error| unreadable("open", &yaml, error))?;
+        let yaml = folder.join(yaml.file_name().unwrap_or_default());
         let text = read_text(&yaml)?;
         let file = YoloFile::parse(&yaml, &text)?;
         let Some((_, places)) = file.splits.iter().find(|(name, _)| name == split) else {
@@ -52,19 +59,18 @@ impl Layout {
                 place: yaml.display().to_string(),
             });
         };
-        let root = root(&yaml, file.root.as_deref());
-        let mut images = Vec::new();
+        let root = plain(&root(&yaml, file.root.as_deref()));
+        let (mut paths, mut base) = (Vec::new(), None);
         for place in places {
-            let found = resolve(&root, place);
-            let is_whole = places.len() == 1 && found.is_dir();
-            let base = if is_whole { &found } else { &root };
+            let found = plain(&resolve(&root, place));
             if found.is_dir() {
-                let first = images.len();
-                walk(&found, base, sieve, &mut HashSet::new(), &mut images)?;
-                images[first..].sort_by(|a: &LabelledImage, b| a.file_name.cmp(&b.file_name));
-                refuse_orphans(&found, &images[first..], sieve)?;
+                let first = paths.len();
+                walk(&found, sieve, &mut HashSet::new(), &mut paths)?;
+                paths[first..].sort_by_cached_key(|path: &PathBuf| below(path, &found));
+                refuse_orphans(&found, &paths[first..], sieve)?;
+                base = Some(found).filter(|_| places.len() == 1);
             } else if found.extension() == Some(OsStr::new("txt")) {
-                listed(&found, base, &mut images)?;
+                listed(&found, &mut paths)?;
             } else {
                 return Err(Error::NotFound {
                     what: "folder of images",
@@ -74,6 +80,9 @@ impl Layout {
                 });
             }
         }
+        let base = base.unwrap_or_else(|| common(&root, &paths));
+        let images = labelled(paths, &base, sieve)?;
+        refuse_unlabelled(&images, sieve)?;
         Ok(Self {
             names: file.names,
             images,
@@ -126,10 +135,9 @@ fn resolve(root: &Path, place: &str) -> PathBuf {
 /// Adds the images of a folder and those below it.
 fn walk(
     folder: &Path,
-    base: &Path,
     sieve: &mut Sieve,
     visited: &mut HashSet<PathBuf>,
-    images: &mut Vec<LabelledImage>,
+    images: &mut Vec<PathBuf>,
 ) -> Result<()> {
     let real = folder
         .canonicalize()
@@ -142,11 +150,11 @@ fn walk(
             continue;
         }
         if entry.folder {
-            walk(&entry.path, base, sieve, visited, images)?;
+            walk(&entry.path, sieve, visited, images)?;
             continue;
         }
         match image_file::kind(&entry.path) {
-            FileKind::Image => images.push(labelled(entry.path, base)),
+            FileKind::Image => images.push(entry.path),
             FileKind::Other => {}
             FileKind::OtherImage => {
                 let error = malformed(
@@ -163,32 +171,94 @@ fn walk(
 }
 
 /// Adds the images that a text file lists, one a line, relative to its folder.
-fn listed(list: &Path, base: &Path, images: &mut Vec<LabelledImage>) -> Result<()> {
+fn listed(list: &Path, images: &mut Vec<PathBuf>) -> Result<()> {
     let text = read_text(list)?;
     let folder = list.parent().unwrap_or(Path::new(""));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    for line in lines {
-        // Lists begin their lines with `./`.
-        let path = folder.join(line.strip_prefix("./").unwrap_or(line));
-        images.push(labelled(path, base));
+    images.extend(lines.map(|line| plain(&folder.join(line))));
+    Ok(())
+}
+
+/// The path without `.` and `..`, which names of rows must not have.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// The folder that the names of images from several places are below: the root, where all are
+/// there, else the one that all have in common.
+fn common(root: &Path, images: &[PathBuf]) -> PathBuf {
+    let is_all = |folder: &Path| images.iter().all(|image| image.starts_with(folder));
+    if is_all(root) {
+        return root.to_owned();
+    }
+    let first = images.first().and_then(|image| image.parent());
+    let mut shared = first.unwrap_or(root).ancestors();
+    shared
+        .find(|folder| is_all(folder))
+        .unwrap_or(root)
+        .to_owned()
+}
+
+/// The name of a file below a folder, with `/` and without folders called `images`.
+fn below(path: &Path, folder: &Path) -> String {
+    let inside = without_images(path.strip_prefix(folder).unwrap_or(path));
+    let parts = inside
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The images with their names and the places of their labels, of which no two are one.
+fn labelled(paths: Vec<PathBuf>, base: &Path, sieve: &mut Sieve) -> Result<Vec<LabelledImage>> {
+    let mut known = HashSet::new();
+    let mut images = Vec::with_capacity(paths.len());
+    for image in paths {
+        let (labels, file_name) = (labels_of(&image), below(&image, base));
+        let stem = Path::new(&file_name).with_extension("");
+        // Labels are told from names, by which they go out again.
+        if !(known.insert(labels.clone()) && known.insert(stem)) {
+            let text = format!("an image before has the same labels ({})", labels.display());
+            let hint = "rename one of the images, or list it once";
+            let error = malformed(&image, text, "the file's name", hint);
+            sieve.refuse(SkipReason::SameName, error)?;
+            continue;
+        }
+        images.push(LabelledImage {
+            file_name,
+            labels,
+            image,
+        });
+    }
+    Ok(images)
+}
+
+/// Refuses a split of which no image has a file of labels: they lie elsewhere, most likely.
+fn refuse_unlabelled(images: &[LabelledImage], sieve: &mut Sieve) -> Result<()> {
+    if images.iter().any(|one| one.labels.exists()) {
+        return Ok(());
+    }
+    for one in images {
+        let text = "there is no file of labels, nor one for any other image of the split";
+        let hint = "put labels where images have their last folder `images` called `labels`, or \
+                    import images without labels by a lenient import";
+        let error = malformed(&one.labels, text, "this path", hint);
+        sieve.refuse(SkipReason::NoLabels, error)?;
     }
     Ok(())
 }
 
-fn labelled(image: PathBuf, base: &Path) -> LabelledImage {
-    let inside = image.strip_prefix(base).ok();
-    let name = inside
-        .or(image.file_name().map(Path::new))
-        .unwrap_or(&image);
-    let parts = name
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy());
-    let file_name = parts.collect::<Vec<_>>().join("/");
-    LabelledImage {
-        labels: beside_labels(&image).with_extension("txt"),
-        file_name,
-        image,
-    }
+fn labels_of(image: &Path) -> PathBuf {
+    beside_labels(image).with_extension("txt")
 }
 
 /// The path with its last folder `images` called `labels`; itself without such a folder.
@@ -206,16 +276,16 @@ fn beside_labels(path: &Path) -> PathBuf {
 }
 
 /// Refuses files of labels below a split whose images are not there.
-fn refuse_orphans(folder: &Path, images: &[LabelledImage], sieve: &mut Sieve) -> Result<()> {
+fn refuse_orphans(folder: &Path, images: &[PathBuf], sieve: &mut Sieve) -> Result<()> {
     let labels = beside_labels(folder);
     if labels == folder || !labels.is_dir() {
         return Ok(());
     }
-    let known: HashSet<&Path> = images.iter().map(|image| image.labels.as_path()).collect();
+    let known: HashSet<PathBuf> = images.iter().map(|image| labels_of(image)).collect();
     let mut files = Vec::new();
     text_files(&labels, &mut HashSet::new(), &mut files)?;
     for file in files {
-        if !known.contains(file.as_path()) && file.file_name() != Some(OsStr::new(CLASSES_FILE)) {
+        if !known.contains(&file) && file.file_name() != Some(OsStr::new(CLASSES_FILE)) {
             let hint = "add the image, or move the labels away";
             let error = malformed(&file, "labels without an image", "the file's name", hint);
             sieve.refuse(SkipReason::LabelFile, error)?;
@@ -262,8 +332,25 @@ mod tests {
             ),
             ("/d/pictures/a.jpg", "/d/pictures/a.txt"),
         ] {
-            let found = labelled(PathBuf::from(image), Path::new("/d")).labels;
-            assert_eq!(found, Path::new(labels));
+            assert_eq!(labels_of(Path::new(image)), Path::new(labels));
         }
+    }
+
+    #[test]
+    fn names_are_below_the_root_or_the_folder_that_all_images_share() {
+        let paths = |all: &[&str]| -> Vec<PathBuf> { all.iter().map(PathBuf::from).collect() };
+        let root = Path::new("/d/set");
+        let inside = paths(&["/d/set/a/x.jpg", "/d/set/b/x.jpg"]);
+        assert_eq!(common(root, &inside), root);
+        let beside = paths(&["/d/a/images/x.jpg", "/d/b/images/x.jpg"]);
+        assert_eq!(common(root, &beside), Path::new("/d"));
+        let elsewhere = paths(&["/e/x.jpg", "/e/y.jpg"]);
+        assert_eq!(common(root, &elsewhere), Path::new("/e"));
+        assert_eq!(
+            plain(Path::new("/d/set/./../a/b/../c")),
+            Path::new("/d/a/c")
+        );
+        let name = below(Path::new("/d/a/images/x.jpg"), Path::new("/d"));
+        assert_eq!(name, "a/x.jpg");
     }
 }

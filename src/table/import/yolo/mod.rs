@@ -77,7 +77,7 @@ impl YoloOptions {
 /// the only one there. Of the file `path`, the split and `names` are read. A split is a folder of
 /// PNG and JPEG images (with those below it), a list of folders, or a text file that lists images.
 /// The labels of `.../images/a/b.jpg` are in `.../labels/a/b.txt`; without such a file the image
-/// has no objects.
+/// has no objects. A split of which no image has one is refused.
 ///
 /// # Shapes and units
 /// One row for each image, sorted by path, or in the order of the list:
@@ -85,24 +85,29 @@ impl YoloOptions {
 /// | column | type | |
 /// |---|---|---|
 /// | `image` | bytes or URL | |
-/// | `file_name` | string | below the split's folder, with `/`; below the root for several folders and lists |
-/// | `width`, `height` | i32 | pixels, of the image |
+/// | `file_name` | string | below the split's folder, with `/`; for several folders and lists below the root, or the folder that all images share where some are outside; folders called `images` are left out |
+/// | `width`, `height` | i32 | pixels, of the image as its EXIF orientation turns it |
 /// | `boxes` | list of struct | `x0`, `y0`, `x1`, `y1` (f64, pixels), for [`YoloTask::Boxes`] |
 /// | `oriented_boxes` | list of struct | `cx`, `cy`, `width`, `height` (f64, pixels), `angle` (radians, clockwise), for [`YoloTask::Oriented`] |
 /// | `masks` | list of struct | `height`, `width`, `counts`, `polygons` as of [`coco`](super::coco()), for [`YoloTask::Segments`] |
 ///
-/// Every struct has `label` too. Four corners may lie a pixel from those of a rectangle, since they
-/// are often rounded; see
-/// [`OrientedBox::from_corners`](crate::geometry::OrientedBox::from_corners).
+/// Every struct has `label` too. Coordinates may lie 0.01 of the image's size beyond it, as in
+/// Ultralytics, and keep their numbers. Four corners may lie a pixel from those of a rectangle, since
+/// they are often rounded; see
+/// [`OrientedBox::from_corners`](crate::geometry::OrientedBox::from_corners). Of other ones, which
+/// people draw by hand, the smallest box around them is taken, as Ultralytics does
+/// ([`OrientedBox::around_corners`](crate::geometry::OrientedBox::around_corners)), and
+/// [`Imported::approximated`] counts them.
 ///
 /// # Memory
 /// One chunk of at most 8,192 images or about 32 MiB, and the list of paths.
 ///
 /// # Errors
 /// `Invalid` with file and line for another number of fields, a field that is no number, a class
-/// that the names lack, a coordinate outside 0..=1, a box without area, corners of no rectangle;
-/// with the file for images as [`image_folder`](super::image_folder()) refuses them, labels without
-/// an image, and a YAML file that is none or says other things than the above; `NotFound` for a
+/// that the names lack, a coordinate outside -0.01..=1.01, a box without area, corners on one line;
+/// with the file for images as [`image_folder`](super::image_folder()) refuses them, images of which
+/// two would share their labels, labels without an image, a split without any labels or images, a
+/// data set of poses (`kpt_shape`), and a YAML file that is none or says other things than the above; `NotFound` for a
 /// split or folder that is not there; `AlreadyExists` for a table of that name. With
 /// [`YoloOptions::lenient`] lines, images and files of labels are skipped and counted. After an
 /// error there is no table.
@@ -127,12 +132,12 @@ impl YoloOptions {
 pub fn yolo(folder: &Location, name: &str, path: &Path, options: &YoloOptions) -> Result<Imported> {
     let mut sieve = Sieve::new(options.lenient);
     let layout = Layout::find(path, &options.split, &mut sieve)?;
-    let rows = Rows::new(&layout, options.task, &options.images, &mut sieve)?;
+    let mut rows = Rows::new(path, &layout, options.task, &options.images, &mut sieve)?;
     let schema = rows.schema().clone();
-    let table = Table::create_from_batches(folder, name, &schema, rows)
+    let table = Table::create_from_batches(folder, name, &schema, &mut rows)
         .map_err(|error| at_path(error, path))?;
-    Ok(Imported {
-        table,
-        skipped: sieve.finish(),
-    })
+    let approximated = rows.approximated;
+    let mut imported = Imported::new(table, sieve.finish());
+    imported.approximated = approximated;
+    Ok(imported)
 }

@@ -7,14 +7,14 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
 use super::YoloTask;
-use super::labels::LabelReader;
+use super::labels::{LabelReader, Labelled};
 use super::layout::{LabelledImage, Layout};
 use crate::Result;
-use crate::geometry::Rle;
+use crate::geometry::{BoxFormat, Rle};
 use crate::table::import::folder::ImageFolder;
 use crate::table::import::image_rows::{Chunk, Held, ImageRow, ImageRows};
-use crate::table::import::skipped::{Defect, Sieve, SkipReason};
-use crate::table::import::{malformed, unreadable};
+use crate::table::import::skipped::{Defect, Sieve, SkipReason, nothing_left};
+use crate::table::import::{malformed, unreadable, without_mark};
 use crate::table::instances::{Category, Instance, InstanceLayout};
 
 /// The rows that are not yet written.
@@ -25,10 +25,16 @@ pub(super) struct Rows<'a> {
     options: &'a ImageFolder,
     columns: ImageRows,
     sieve: &'a mut Sieve,
+    rows: u64,
+    /// Where the images are, for an error.
+    path: &'a Path,
+    /// Rotated boxes that stand for corners of no rectangle.
+    pub(super) approximated: u64,
 }
 
 impl<'a> Rows<'a> {
     pub(super) fn new(
+        path: &'a Path,
         layout: &'a Layout,
         task: YoloTask,
         options: &'a ImageFolder,
@@ -40,7 +46,7 @@ impl<'a> Rows<'a> {
             ..Category::default()
         };
         let columns = InstanceLayout {
-            boxes: task == YoloTask::Boxes,
+            boxes: (task == YoloTask::Boxes).then_some(BoxFormat::Xyxy),
             oriented: task == YoloTask::Oriented,
             masks: task == YoloTask::Segments,
             categories: layout.names.iter().zip(0..).map(category).collect(),
@@ -53,6 +59,9 @@ impl<'a> Rows<'a> {
             options,
             columns: ImageRows::new(Some(options.storage), false, columns)?,
             sieve,
+            rows: 0,
+            path,
+            approximated: 0,
         })
     }
 
@@ -67,12 +76,16 @@ impl<'a> Rows<'a> {
                 break;
             };
             let text = labels(&image.labels)?;
-            let read = Held::read(&image.image, self.options)
-                .map_err(|error| Defect::new(SkipReason::ImageFile, error));
-            let Some((held, width, height)) = self.sieve.pass(read)? else {
-                self.skip(image, &text)?;
-                continue;
+            let (held, width, height) = match Held::read(&image.image, self.options) {
+                Ok(read) => read,
+                Err(error) => {
+                    let defect = Defect::new(SkipReason::ImageFile, error);
+                    self.sieve.refuse_content(defect)?;
+                    self.skip(image, &text)?;
+                    continue;
+                }
             };
+            self.rows += 1;
             let instances = self.instances(image, &text, width, height)?;
             let (instances, runs) = instances.into_iter().unzip();
             chunk.add(ImageRow {
@@ -86,6 +99,7 @@ impl<'a> Rows<'a> {
             });
         }
         match chunk.is_empty() {
+            true if self.rows == 0 => Err(nothing_left(self.path, "image", self.sieve)),
             true => Ok(None),
             false => self.columns.batch(chunk).map(Some),
         }
@@ -109,9 +123,14 @@ impl<'a> Rows<'a> {
         let mut instances = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let read = reader.line(number, line);
-            let Some(Some(instance)) = self.sieve.pass(read)? else {
+            let Some(Some(read)) = self.sieve.pass(read)? else {
                 continue;
             };
+            let Labelled {
+                instance,
+                is_approximate,
+            } = read;
+            self.approximated += u64::from(is_approximate);
             let drawn = match &instance.shape {
                 Some(shape) => shape.runs(height, width),
                 None => Ok(None),
@@ -159,7 +178,7 @@ impl Iterator for Rows<'_> {
 /// that no line may hold.
 fn labels(path: &Path) -> Result<String> {
     match std::fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Ok(bytes) => Ok(without_mark(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(unreadable("read", path, error)),
     }
