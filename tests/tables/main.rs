@@ -15,6 +15,7 @@ mod coco_files_are_read_as_people_have_them;
 mod concurrent_edits_conflict;
 mod corners_of_no_rectangle_get_the_smallest_box;
 mod datasets_become_tables;
+mod dates_are_compared_and_set;
 mod every_value_comes_back;
 mod filters_agree_with_duckdb;
 mod image_folders_become_tables;

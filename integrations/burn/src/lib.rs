@@ -8,7 +8,7 @@
 //! | hidden layers as embeddings | [`Tap`] in the model, [`capture`] around a call |
 //! | a training loop of your own | [`Lens::into_callbacks`], example `custom_loop` |
 //! | a pass outside a training | [`BurnDataset`], [`BatcherCollate`], [`BurnPredictor`] with [`collect_metrics`](emberlens::collect::collect_metrics) |
-//! | an output type of your own | [`SampleMetrics`] and [`tensors`], or [`Lens::collector`] |
+//! | an output type of your own | [`SampleMetrics`] and [`tensors`], or [`Lens::collector`]; examples `detection`, `segmentation` |
 //! | a dataset that is shuffled, sampled or split | [`IndexedDataset`], [`IndexedBatcher`], [`example_ids`] |
 //! | rows by their weights | [`SampledLoader`] |
 //! | a dataset as a table | [`table_from_dataset`] |

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::malformed;
 use crate::table::Table;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Examples that are kept of each reason.
 const EXAMPLES: usize = 3;
@@ -212,9 +212,9 @@ impl Sieve {
     /// What to do about a defect.
     ///
     /// # Errors
-    /// The defect itself, unless the sieve is lenient.
+    /// The defect itself, unless the sieve is lenient; what the disk did is never skipped.
     pub(in crate::table) fn refuse(&mut self, reason: SkipReason, error: Error) -> Result<()> {
-        if !self.is_lenient {
+        if !self.is_lenient || error.kind() == ErrorKind::Storage {
             return Err(error);
         }
         self.skipped.add(reason, &error);
@@ -307,12 +307,8 @@ mod tests {
             lenient.refuse(SkipReason::Box, error).unwrap();
         }
         lenient.refuse(SkipReason::Line, Error::user("x")).unwrap();
-        let gone = Error::storage("read", "disk", "gone");
-        assert!(
-            lenient
-                .refuse_content(Defect::new(SkipReason::Line, gone))
-                .is_err()
-        );
+        let failing = Error::storage("read", "a.jpg", "no such device");
+        assert!(lenient.refuse(SkipReason::ImageFile, failing).is_err());
         let skipped = lenient.finish();
         assert_eq!(
             skipped.to_string(),

@@ -8,10 +8,13 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::Field;
 
 use super::{CATEGORIES_KEY, Category, Instance, RawBox, Shape};
-use crate::Result;
 use crate::geometry::{AngleDirection, AngleUnit, BoxFormat, MaskEncoding, OrientedBox, Rle};
 use crate::table::nested::{list_of, list_of_structs};
 use crate::table::schema::{self, Role};
+use crate::{Error, Result};
+
+/// A column of text holds as many bytes as its offsets count.
+const MOST_BYTES: u64 = i32::MAX as u64;
 
 /// Which columns of instances a table has.
 #[derive(Clone, Debug, Default)]
@@ -162,11 +165,20 @@ fn masks(all: &[&Instance], runs: &[Option<&Rle>]) -> Result<Vec<(&'static str, 
         let sides = runs.iter().map(|runs| runs.map(|runs| of(runs) as i32));
         Arc::new(sides.collect::<Int32Array>())
     };
-    let counts = runs.iter().map(|runs| runs.map(Rle::to_text));
+    let counts: Vec<Option<String>> = runs.iter().map(|runs| runs.map(Rle::to_text)).collect();
+    let needed = counts.iter().flatten().map(|text| text.len() as u64).sum();
+    if needed > MOST_BYTES {
+        return Err(Error::TooLarge {
+            what: "the run lengths of one batch, in bytes".into(),
+            needed,
+            limit: MOST_BYTES,
+            hint: "leave masks out".into(),
+        });
+    }
     Ok(vec![
         ("height", side(|runs| runs.size().0)),
         ("width", side(|runs| runs.size().1)),
-        ("counts", Arc::new(counts.collect::<StringArray>())),
+        ("counts", Arc::new(StringArray::from(counts))),
         ("polygons", polygons(all)?),
     ])
 }

@@ -142,7 +142,13 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         .launch(training, learner)
         .map_err(|error| program::launch_failure(&error))?;
 
-    if trained.interrupted.is_none() {
+    let reader = trained.run.reader()?;
+    // A detector that has hardly learnt sees nothing with confidence.
+    let has_boxes = reader
+        .passes(boxes::STREAM)
+        .iter()
+        .any(|pass| pass.rows > 0);
+    if trained.interrupted.is_none() && has_boxes {
         // The lens reduces what it collected of every image; these rows are ours.
         let boxes = trained.run.reduction(boxes::EMBEDDING);
         let boxes = boxes.stream(boxes::STREAM).fit_on(FitOn::Prefer("train"));

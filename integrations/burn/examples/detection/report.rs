@@ -94,7 +94,7 @@ fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
     )?;
     writeln!(
         out,
-        "  IoU           boxes  size  luminosity  visible  confidence"
+        "  IoU           boxes   size  luminosity  visible  confidence"
     )?;
     for (name, from, below) in [
         ("below 0.5", 0.0, 0.5),
@@ -104,14 +104,17 @@ fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
         let chosen: Vec<usize> = (0..iou.len())
             .filter(|&row| iou[row] >= from && iou[row] < below)
             .collect();
-        let mean = |column: &str| -> Result<f32, Failure> {
+        let mean = |column: &str| -> Result<String, Failure> {
             let values = rows.values::<Option<f32>>(column)?;
             let known: Vec<f32> = chosen.iter().filter_map(|&row| values[row]).collect();
-            Ok(known.iter().sum::<f32>() / known.len() as f32)
+            Ok(match known.is_empty() {
+                true => "-".to_owned(),
+                false => format!("{:.2}", known.iter().sum::<f32>() / known.len() as f32),
+            })
         };
         writeln!(
             out,
-            "  {name:<11}  {:>6}  {:>4.1}  {:>10.1}  {:>7.2}  {:>10.2}",
+            "  {name:<11}  {:>6}  {:>5}  {:>10}  {:>7}  {:>10}",
             chosen.len(),
             mean("size")?,
             mean("luminosity")?,

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, default_value_t = 8, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Learning rate of Adam.
-    #[arg(long, default_value_t = 5e-3, value_parser = positive, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 3e-3, value_parser = positive, allow_negative_numbers = true)]
     pub learning_rate: f64,
     /// Seed of the scenes, the weights and the shuffling.
     #[arg(long, default_value_t = 7)]

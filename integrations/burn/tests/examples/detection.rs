@@ -101,6 +101,17 @@ fn it_learns_and_records_images_classes_and_boxes() {
 }
 
 #[test]
+fn a_detector_that_sees_nothing_yet_is_reported_all_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let printed = text(NAME, root.path(), &["--scenes", "4", "--epochs", "1"]);
+    let run = project(root.path(), PROJECT).open_run("detector").unwrap();
+    assert_eq!(*run.status(), Status::Completed);
+    let rows: u64 = run.passes("boxes").iter().map(|pass| pass.rows).sum();
+    assert_eq!(rows, 0, "{printed}");
+    assert!(!printed.contains("NaN"), "{printed}");
+}
+
+#[test]
 fn arguments_are_told() {
     program::tells_its_arguments(NAME);
 }
