@@ -115,27 +115,36 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         Ok(gathered)
     }
 
-    /// The second streams, with the columns that their rows will have, but no rows; without columns
-    /// where a collector has none of a pass without batches.
-    pub(crate) fn second_streams(&self) -> Vec<(String, Option<Columns>)> {
-        let summing = self.collectors.iter().filter_map(|known| {
-            let stream = stream_of(&self.stream, known.summing.as_ref()?.stream());
-            Some((known, stream))
-        });
-        let columns = |known: &Known<'_, B, O>| {
-            let ends = || format!("metrics collector {} without batches", known.label);
-            let empty = guarded(ends, || {
-                known
-                    .collector
-                    .begin_pass()
-                    .map(|empty| empty.finish())
-                    .transpose()
-            });
-            Some(without_rows(&empty.ok()??))
-        };
-        summing
-            .map(|(known, stream)| (stream, columns(known)))
-            .collect()
+    /// The second streams.
+    ///
+    /// # Errors
+    /// `DuplicateColumn` when a constant of the pass has the name of one of their columns, as far as a
+    /// collector tells these of a pass without batches.
+    pub(crate) fn second_streams(&self) -> Result<Vec<String>> {
+        // Their rows may say which example they are about.
+        let taken = self.taken.iter().filter(|(name, _)| name != "example_id");
+        let taken: Vec<_> = taken.cloned().collect();
+        let mut streams = Vec::new();
+        for known in &self.collectors {
+            let Some(summing) = &known.summing else {
+                continue;
+            };
+            streams.push(stream_of(&self.stream, summing.stream()));
+            let empty = guarded(
+                || format!("metrics collector {} without batches", known.label),
+                || {
+                    known
+                        .collector
+                        .begin_pass()
+                        .map(|empty| empty.finish())
+                        .transpose()
+                },
+            );
+            if let Ok(Some(columns)) = empty {
+                own(&taken, &known.label, &columns, &mut Vec::new())?;
+            }
+        }
+        Ok(streams)
     }
 
     /// Ends the pass of every collector that sums it up.
@@ -182,19 +191,6 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         }
         Ok(Some(gathered))
     }
-}
-
-/// The same columns, with their roles, of no rows.
-fn without_rows(columns: &Columns) -> Columns {
-    columns
-        .iter()
-        .fold(Columns::new(), |empty, (name, column)| {
-            let none = Column::from_array(column.values().slice(0, 0));
-            match column.get_role() {
-                Some(role) => empty.with(name, none.role(role.clone())),
-                None => empty.with(name, none),
-            }
-        })
 }
 
 /// What a collector's error becomes.

@@ -16,7 +16,7 @@ use super::report::PassReport;
 use super::settings::{Plan, Settings};
 use crate::metrics::{Aggregates, MetricsCollector};
 use crate::run::{At, MetricsTableWriter, Run, Status};
-use crate::table::{Columns, Role};
+use crate::table::Role;
 use crate::{Error, Result};
 
 /// The code of the caller that a pass runs.
@@ -48,7 +48,7 @@ where
         selection: &plan.selection,
         split: &settings.split,
     };
-    let seconds = gatherer.second_streams();
+    let seconds = gatherer.second_streams()?;
     let mut work = || {
         Pass::open(settings, plan, run, &seconds)
             .and_then(|pass| pass.work(&source, parts.predictor, &mut gatherer))
@@ -88,7 +88,7 @@ impl<'a> Pass<'a> {
         settings: &'a Settings<'a>,
         plan: &'a Plan,
         run: &'a Run,
-        seconds: &[(String, Option<Columns>)],
+        seconds: &[String],
     ) -> Result<Self> {
         let mut writer = writer(settings, run, &settings.stream);
         if let Some(table) = &plan.table {
@@ -108,12 +108,9 @@ impl<'a> Pass<'a> {
             aggregates: Aggregates::new(),
             embedding_columns: Vec::new(),
         };
-        for (stream, columns) in seconds {
+        for stream in seconds {
             let mut second = self::writer(settings, run, stream);
-            let begun = match columns {
-                Some(columns) => second.add_batch(columns.clone()),
-                None => second.flush(),
-            };
+            let begun = second.flush();
             pass.seconds.push((stream.clone(), second));
             if let Err(error) = begun {
                 pass.abandon(&error);
@@ -366,7 +363,7 @@ fn writer(settings: &Settings<'_>, run: &Run, stream: &str) -> MetricsTableWrite
     writer
 }
 
-fn embedding_columns(columns: &Columns) -> Vec<String> {
+fn embedding_columns(columns: &crate::table::Columns) -> Vec<String> {
     let embeddings = columns
         .iter()
         .filter(|(_, column)| matches!(column.get_role(), Some(Role::Embedding { .. })));

@@ -76,8 +76,8 @@ pub trait PassCollector<B, O> {
     /// The rows of the second stream. `example_id` may name what they are about (a class); without
     /// it rows are numbered.
     ///
-    /// Before a pass it is asked of one that saw no batch, for the columns: what cannot be written is
-    /// found before the model runs.
+    /// Before a pass it is asked of one that saw no batch, for the names of the columns: a constant of
+    /// such a name is told before the model runs.
     ///
     /// # Errors
     /// Any error ends the pass with [`crate::Error::Collector`].
