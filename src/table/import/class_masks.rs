@@ -181,12 +181,10 @@ impl Batches<'_> {
         let (mut rows, mut size) = (Vec::new(), 0);
         while rows.len() < CHUNK_ROWS && size < CHUNK_BYTES {
             let Some(pair) = self.pairs.next() else { break };
-            match self.row(pair) {
-                Ok(row) => {
-                    size += row.image.len() + row.mask.len();
-                    rows.push(row);
-                }
-                Err(defect) => self.sieve.refuse_content(defect)?,
+            let row = self.row(pair);
+            if let Some(row) = self.sieve.pass(row)? {
+                size += row.image.len() + row.mask.len();
+                rows.push(row);
             }
         }
         self.rows += rows.len();

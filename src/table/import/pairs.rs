@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Found};
 use super::image_file::{self, FileKind};
 use super::malformed;
-use super::skipped::{Defect, Sieve, SkipReason};
+use super::skipped::{Sieve, SkipReason};
 use crate::{Error, Result};
 
 /// An image and its mask.
@@ -49,14 +49,14 @@ pub(super) fn find(
                     masks_dir,
                     &format!("{key}{}.png", suffixes.mask),
                 );
-                sieve.refuse_content(Defect::new(SkipReason::Alone, error))?;
+                sieve.refuse(SkipReason::Alone, error)?;
             }
         }
     }
     for (key, mask) in masks {
         let wanted = format!("{key}{}.jpg (or .png)", suffixes.image);
         let error = alone(&mask.path, "a mask without an image", images_dir, &wanted);
-        sieve.refuse_content(Defect::new(SkipReason::Alone, error))?;
+        sieve.refuse(SkipReason::Alone, error)?;
     }
     if pairs.is_empty() {
         return Err(malformed(
@@ -132,7 +132,7 @@ fn keyed(folder: &Path, suffix: &str, takes: Takes, sieve: &mut Sieve) -> Result
                 continue;
             }
             Err(error) => {
-                sieve.refuse_content(Defect::new(SkipReason::FileFormat, error))?;
+                sieve.refuse(SkipReason::FileFormat, error)?;
                 continue;
             }
         }
@@ -150,7 +150,7 @@ fn keyed(folder: &Path, suffix: &str, takes: Takes, sieve: &mut Sieve) -> Result
                     "the file's name",
                     "rename one of them, or move it away",
                 );
-                sieve.refuse_content(Defect::new(SkipReason::SameName, error))?;
+                sieve.refuse(SkipReason::SameName, error)?;
             }
         }
     }

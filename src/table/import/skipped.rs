@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::malformed;
 use crate::table::Table;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Examples that are kept of each reason.
 const EXAMPLES: usize = 3;
@@ -212,9 +212,14 @@ impl Sieve {
     /// What to do about a defect.
     ///
     /// # Errors
-    /// The defect itself, unless the sieve is lenient; what the disk did is never skipped.
+    /// The defect itself, unless the sieve is lenient and it is about content, or a file that is not
+    /// there: what the disk did is never skipped.
     pub(in crate::table) fn refuse(&mut self, reason: SkipReason, error: Error) -> Result<()> {
-        if !self.is_lenient || error.kind() == ErrorKind::Storage {
+        let is_content = matches!(
+            error,
+            Error::Import { .. } | Error::NotFound { .. } | Error::Value { .. }
+        );
+        if !(self.is_lenient && is_content) {
             return Err(error);
         }
         self.skipped.add(reason, &error);
@@ -229,20 +234,6 @@ impl Sieve {
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(Defect { reason, error }) => self.refuse(reason, *error).map(|()| None),
-        }
-    }
-
-    /// As [`Sieve::refuse`], of an error that may come from the disk instead of what lies on it. A file
-    /// that is not there is skipped too.
-    ///
-    /// # Errors
-    /// Also those, lenient or not.
-    pub(super) fn refuse_content(&mut self, defect: Defect) -> Result<()> {
-        match *defect.error {
-            error @ (Error::Import { .. } | Error::NotFound { .. }) => {
-                self.refuse(defect.reason, error)
-            }
-            other => Err(other),
         }
     }
 
@@ -298,15 +289,16 @@ mod tests {
 
     #[test]
     fn a_strict_sieve_passes_the_error_on_and_a_lenient_one_counts() {
+        let defect = |text: &str| malformed(Path::new("a.txt"), text, "line 1", "mend it");
         let mut strict = Sieve::new(false);
-        let error = strict.refuse(SkipReason::Box, Error::user("the first"));
-        assert_eq!(error.unwrap_err().to_string(), "the first");
+        let error = strict.refuse(SkipReason::Box, defect("the first"));
+        assert!(error.unwrap_err().to_string().contains("the first"));
         let mut lenient = Sieve::new(true);
         for number in 0..5 {
-            let error = Error::user(format!("number {number}"));
+            let error = defect(&format!("number {number}"));
             lenient.refuse(SkipReason::Box, error).unwrap();
         }
-        lenient.refuse(SkipReason::Line, Error::user("x")).unwrap();
+        lenient.refuse(SkipReason::Line, defect("x")).unwrap();
         let failing = Error::storage("read", "a.jpg", "no such device");
         assert!(lenient.refuse(SkipReason::ImageFile, failing).is_err());
         let skipped = lenient.finish();
@@ -317,6 +309,10 @@ mod tests {
         assert_eq!(skipped.count(), 6);
         let (reason, kind) = skipped.by_reason().next().unwrap();
         assert_eq!((reason, kind.count), (SkipReason::Box, 5));
-        assert_eq!(kind.examples, ["number 0", "number 1", "number 2"]);
+        let examples = ["number 0", "number 1", "number 2"];
+        assert_eq!(
+            kind.examples,
+            examples.map(|text| format!("{text} at line 1 (a.txt)"))
+        );
     }
 }

@@ -203,18 +203,18 @@ impl<I: Iterator<Item = Read>> Batches<'_, I> {
         let (mut texts, mut size) = (Vec::new(), 0);
         let (mut classes, mut paths, mut lines) = (Vec::new(), Vec::new(), Vec::new());
         while texts.len() < CHUNK_ROWS && size < CHUNK_BYTES {
-            match self.samples.next() {
-                None => break,
-                Some(Err(defect)) => self.sieve.refuse_content(defect)?,
-                Some(Ok(sample)) => {
-                    size += sample.text.len();
-                    texts.push(sample.text);
-                    classes.push(sample.class);
-                    match sample.place {
-                        Place::Path(path) => paths.push(path),
-                        Place::Line(line) => lines.push(line),
-                    }
-                }
+            let Some(sample) = self.samples.next() else {
+                break;
+            };
+            let Some(sample) = self.sieve.pass(sample)? else {
+                continue;
+            };
+            size += sample.text.len();
+            texts.push(sample.text);
+            classes.push(sample.class);
+            match sample.place {
+                Place::Path(path) => paths.push(path),
+                Place::Line(line) => lines.push(line),
             }
         }
         self.rows += texts.len();

@@ -108,8 +108,7 @@ impl<'a> Rows<'a> {
         let (held, width, height) = match Held::read(&path, options) {
             Ok(read) => read,
             Err(error) => {
-                let defect = Defect::new(SkipReason::ImageFile, error);
-                self.sieve.refuse_content(defect)?;
+                self.sieve.refuse(SkipReason::ImageFile, error)?;
                 return Ok(None);
             }
         };

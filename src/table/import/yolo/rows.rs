@@ -79,8 +79,7 @@ impl<'a> Rows<'a> {
             let (held, width, height) = match Held::read(&image.image, self.options) {
                 Ok(read) => read,
                 Err(error) => {
-                    let defect = Defect::new(SkipReason::ImageFile, error);
-                    self.sieve.refuse_content(defect)?;
+                    self.sieve.refuse(SkipReason::ImageFile, error)?;
                     self.skip(image, &text)?;
                     continue;
                 }

@@ -1,42 +1,19 @@
 //! The one error type of the library, and the kind that tells a caller what to do about it.
 
+mod kind;
+mod text;
+
 use std::error::Error as StdError;
+
+pub use kind::ErrorKind;
+use text::numbered;
+pub(crate) use text::panic_message;
 
 /// A boxed error from user code or from a library below ours.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// The library's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What a caller can do about an [`Error`].
-///
-/// ```
-/// use emberlens::{Error, ErrorKind};
-/// let error = Error::invalid("batch_size", 0, "a batch holds at least one sample", "pass 1 or more");
-/// assert_eq!(error.kind(), ErrorKind::Invalid);
-/// ```
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The arguments or the data are wrong: change the call.
-    Invalid,
-    /// What was asked for does not exist.
-    NotFound,
-    /// What was to be created exists already.
-    AlreadyExists,
-    /// Code that the caller supplied (collector, dataset, predictor, callback) failed or panicked.
-    UserCode,
-    /// The caller, or Ctrl-C, asked to stop.
-    Interrupted,
-    /// The store failed: disk full, permission, network. Trying again may help.
-    Storage,
-    /// Files on disk are damaged or written by a newer major version.
-    Corrupt,
-    /// Another process took the run over: this one must not write to it any more.
-    Fenced,
-    /// Something was changed meanwhile that this change was made for: look again, and make it again.
-    Conflict,
-}
 
 /// Everything that can go wrong in the library; each variant holds the offending values.
 ///
@@ -441,72 +418,4 @@ impl Error {
             }
         }
     }
-
-    /// What a caller can do about this error.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::InvalidArgument { .. }
-            | Self::Shape { .. }
-            | Self::Schema { .. }
-            | Self::DuplicateColumn { .. }
-            | Self::MissingColumn { .. }
-            | Self::ExampleId { .. }
-            | Self::Filter { .. }
-            | Self::NonFinite { .. }
-            | Self::Degenerate { .. }
-            | Self::TooLarge { .. }
-            | Self::Value { .. }
-            | Self::Import { .. }
-            | Self::NotAtomic { .. } => ErrorKind::Invalid,
-            Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            Self::Collector { .. }
-            | Self::Dataset { .. }
-            | Self::Predictor { .. }
-            | Self::User { .. }
-            | Self::Panicked { .. } => ErrorKind::UserCode,
-            Self::Callback { source, .. } => source.kind(),
-            Self::Several { problems } => problems.first().map_or(ErrorKind::Invalid, Error::kind),
-            Self::Interrupted { .. } => ErrorKind::Interrupted,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Storage { .. } | Self::UnknownOutcome { .. } => ErrorKind::Storage,
-            Self::Fenced { .. } => ErrorKind::Fenced,
-            Self::Conflict { .. } => ErrorKind::Conflict,
-            Self::Writer { kind, .. } => *kind,
-        }
-    }
-
-    /// This error and its causes on one line, for logs and for a run's failure reason. A cause that
-    /// the text repeats already is not told again.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = StdError::source(self);
-        while let Some(inner) = cause {
-            let told = inner.to_string();
-            if !text.contains(&told) {
-                text.push_str(": ");
-                text.push_str(&told);
-            }
-            cause = inner.source();
-        }
-        text
-    }
-}
-
-/// The problems on one line, each with its causes.
-fn numbered(problems: &[Error]) -> String {
-    let numbered = problems.iter().zip(1..);
-    let texts: Vec<String> = numbered
-        .map(|(problem, number)| format!("({number}) {}", problem.chain()))
-        .collect();
-    texts.join(" ")
-}
-
-/// The message of a caught panic, whatever it was raised with.
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -1,23 +1,20 @@
 //! The handle that writes a run.
 
+mod passes;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
-use ulid::Ulid;
 
 use super::builder::input_of;
 use super::facts::Fact;
 use super::flatten::flatten;
 use super::session::Session;
-use super::stream_table::StreamTable;
-use super::{
-    At, InputTable, Output, PassId, PassRecord, Project, ProjectionInfo, Rank, RunReader, Status,
-    projection_location,
-};
-use crate::storage::{Location, names};
+use super::{At, InputTable, Output, Project, ProjectionInfo, Rank, RunReader, Status};
+use crate::Result;
+use crate::storage::Location;
 use crate::table::Table;
-use crate::{Error, Result};
 
 /// A run that is being written; cloning gives another handle to the same run.
 ///
@@ -279,79 +276,6 @@ impl Run {
         self.flush()
     }
 
-    /// Begins a pass: rows that carry its id count once [`Run::complete_pass`] was called.
-    ///
-    /// # Errors
-    /// `Invalid` for a stream whose folder another stream has.
-    pub fn begin_pass(&self, stream: &str, split: &str, epoch: Option<i64>) -> Result<PassId> {
-        self.stream_location(stream)?;
-        let pass_id = Ulid::new().to_string().to_ascii_lowercase();
-        self.session.record(Fact::PassStarted {
-            pass_id: pass_id.clone(),
-            stream: stream.to_owned(),
-            split: split.to_owned(),
-            epoch,
-            rank: self.rank(),
-        })?;
-        Ok(pass_id)
-    }
-
-    /// Makes a pass visible to readers; its rows must be on the disk. Where several ranks write the
-    /// run, readers see it when all of them have completed theirs of the same split and epoch.
-    ///
-    /// # Errors
-    /// `Invalid` for a pass that is not under way.
-    pub fn complete_pass(&self, record: &PassRecord) -> Result<()> {
-        self.session.check_under_way(&record.pass_id)?;
-        self.session.record(Fact::PassCompleted(PassRecord {
-            rank: self.rank(),
-            ..record.clone()
-        }))
-    }
-
-    /// Gives a pass up; readers leave its rows out and show the reason.
-    ///
-    /// # Errors
-    /// `Invalid` for a pass that is not under way.
-    pub fn abandon_pass(&self, pass_id: &str, reason: &str) -> Result<()> {
-        self.session.check_under_way(pass_id)?;
-        self.session.record(Fact::PassAbandoned {
-            pass_id: pass_id.to_owned(),
-            reason: reason.to_owned(),
-        })
-    }
-
-    /// The folder of a stream's table.
-    ///
-    /// # Errors
-    /// `Invalid` for an empty name, or one whose folder another stream of the run has.
-    pub fn stream_location(&self, stream: &str) -> Result<Location> {
-        let slug = names::slug(stream)?;
-        let state = self.session.state();
-        for other in state.passes.streams() {
-            if other != stream && names::slug(other)? == slug {
-                return Err(Error::invalid(
-                    "stream",
-                    stream,
-                    format!("its folder `{slug}` belongs to stream `{other}`"),
-                    "use that name, or one that differs in more than case and punctuation",
-                ));
-            }
-        }
-        Ok(self.session.location.join("metrics").join(&slug))
-    }
-
-    /// The table of a stream, for its writers.
-    pub(crate) fn stream_table(&self, stream: &str) -> Result<StreamTable> {
-        Ok(self.session.table_at(self.stream_location(stream)?))
-    }
-
-    /// The table of coordinates of that name, for whoever reduces.
-    pub(crate) fn projection_table(&self, name: &str) -> StreamTable {
-        let place = projection_location(&self.session.location, name);
-        self.session.table_at(place)
-    }
-
     /// Flushes and opens the run for reading.
     pub fn reader(&self) -> Result<RunReader> {
         self.flush()?;
@@ -427,29 +351,5 @@ mod tests {
     #[test]
     fn crashed_is_never_written() {
         assert!(start().set_status(Status::Crashed).is_err());
-    }
-
-    #[test]
-    fn two_streams_never_share_a_folder() {
-        let run = start();
-        run.begin_pass("Per Class", "train", None).unwrap();
-        let error = run
-            .begin_pass("per-class", "train", None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("Per Class") && error.contains("per-class"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_pass_ends_once() {
-        let run = start();
-        let pass = run.begin_pass("default", "train", Some(0)).unwrap();
-        run.abandon_pass(&pass, "stopped").unwrap();
-        assert!(run.abandon_pass(&pass, "again").is_err());
-        let incomplete = run.reader().unwrap().incomplete_passes();
-        assert_eq!(incomplete[0].reason.as_deref(), Some("stopped"));
     }
 }
