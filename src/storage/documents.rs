@@ -161,7 +161,7 @@ impl Documents {
     /// The error for a document that does not say what it should.
     pub(crate) fn damaged(&self, number: u64, reason: String) -> Error {
         Error::Corrupt {
-            what: "document",
+            what: DOCUMENT,
             reason,
             path: self.document(number).url(),
         }
@@ -176,6 +176,9 @@ impl Documents {
         Ok(names.iter().filter_map(|name| number_of(name)).collect())
     }
 }
+
+/// What errors call a damaged document.
+pub(crate) const DOCUMENT: &str = "document";
 
 /// The document's last field holds the CRC-32 of the bytes before it.
 const SEAL: &str = ",\"crc32\":\"";
