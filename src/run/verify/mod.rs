@@ -2,7 +2,7 @@
 
 mod named;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 
@@ -93,12 +93,15 @@ impl RunReader {
             .problems
             .extend(self.missing_scalars(&verification)?);
         verification.problems.extend(self.repeated_documents()?);
+        let mut lost = BTreeSet::new();
         for pass in self.state.passes.complete() {
             let folder = format!("metrics/{}", self.stream_location(&pass.stream)?.name());
             if pass.rows > 0 && !folders.contains(&folder) {
-                verification.problems.push(self.missing(&folder));
+                lost.insert(folder);
             }
         }
+        let lost = lost.iter().map(|folder| self.missing(folder));
+        verification.problems.extend(lost);
         for projection in &self.state.projections {
             let folder = format!("projections/{}", projection.name);
             let table = verification
