@@ -70,8 +70,11 @@ impl Documents {
         let json = Bytes::from(sealed(json));
         // Numbers below are taken, so that a folder of thousands need not be listed every time.
         let first = match self.next.load(Ordering::Acquire) {
-            0 => self.numbers()?.last().map_or(0, |last| last + 1),
-            next => next,
+            0 => match self.numbers()?.last() {
+                Some(&last) => self.following(last)?,
+                None => 0,
+            },
+            next => self.following(next - 1)?,
         };
         let (mut number, mut lost) = (first, 0);
         while lost < MAX_LOST_RACES {
@@ -93,7 +96,7 @@ impl Documents {
                 }
             };
             other(number, &taken)?;
-            number += 1;
+            number = self.following(number)?;
             self.next.fetch_max(number, Ordering::AcqRel);
         }
         Err(Error::storage(
@@ -106,7 +109,7 @@ impl Documents {
     /// What other writers appended since this handle's last document.
     pub(crate) fn newer(&self) -> Result<Vec<(u64, Bytes)>> {
         let mut newer = Vec::new();
-        for number in self.next.load(Ordering::Acquire).. {
+        for number in self.next.load(Ordering::Acquire)..=u64::MAX {
             match self.document(number).read_if_exists()? {
                 Some(bytes) => newer.push((number, bytes)),
                 None => break,
@@ -153,7 +156,8 @@ impl Documents {
                 next += 1;
             }
             all.push((number, self.document(number).read()?));
-            next = number + 1;
+            // A folder may hold a file of any number.
+            next = number.saturating_add(1);
         }
         Ok(all)
     }
@@ -165,6 +169,13 @@ impl Documents {
             reason,
             path: self.document(number).url(),
         }
+    }
+
+    /// The number of the document after that one; the largest of all stays free, as nothing could be
+    /// counted after it.
+    fn following(&self, number: u64) -> Result<u64> {
+        let next = number.checked_add(1).filter(|next| *next < u64::MAX);
+        next.ok_or_else(|| self.damaged(number, "no document can follow its number".into()))
     }
 
     fn document(&self, number: u64) -> Location {
@@ -290,6 +301,30 @@ mod tests {
         }
         let all: Vec<(u64, u32)> = documents.read_all().unwrap();
         assert_eq!(all, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]);
+    }
+
+    #[test]
+    fn a_file_with_the_largest_number_is_read_and_named_by_whoever_appends() {
+        for largest in [u64::MAX, u64::MAX - 1] {
+            let folder = Location::open("memory://").unwrap();
+            Documents::at(folder.clone()).append(&7).unwrap();
+            let strange = folder.join(&format!("{largest:020}.json"));
+            strange.create("8").unwrap();
+            let documents = Documents::at(folder.clone());
+            let all: Vec<(u64, u32)> = documents.read_all().unwrap();
+            assert_eq!(all, [(0, 7), (largest, 8)]);
+            let error = documents.append(&9).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains(&strange.url()), "{error}");
+            // A handle that has read on to it.
+            let behind = Documents::after(folder, largest);
+            assert_eq!(behind.newer().unwrap().len(), 1, "{largest}");
+            assert!(behind.append(&9).is_err(), "{largest}");
+            assert_eq!(documents.read_all::<u32>().unwrap(), all);
+        }
+        let last = Documents::after(Location::open("memory://").unwrap(), u64::MAX - 1);
+        assert_eq!(last.append(&1).unwrap(), u64::MAX - 1);
+        assert!(last.append(&2).is_err());
     }
 
     #[test]

@@ -45,6 +45,11 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(super) fn try_new(location: Location, kernel: SnapshotRef) -> Result<Self> {
+        let version = kernel.version();
+        if i64::try_from(version).is_err() {
+            let reason = format!("version {version} is none that Delta counts to");
+            return Err(corrupt(&location, reason));
+        }
         let schema: Schema = kernel
             .schema()
             .as_ref()
@@ -79,12 +84,17 @@ impl Snapshot {
                 Some(stats) => stats.num_records,
                 None => self.count_rows(&file)?,
             };
-            total = total.checked_add(rows).ok_or_else(|| {
-                let reason = format!("it counts {total} and {rows} rows, which no table holds");
-                corrupt(&self.location, reason)
-            })?;
+            total = self.sum(total, rows)?;
         }
         Ok(total)
+    }
+
+    /// Counts are the log's, so that their sum may be any.
+    fn sum(&self, total: u64, rows: u64) -> Result<u64> {
+        total.checked_add(rows).ok_or_else(|| {
+            let reason = format!("it counts {total} and {rows} rows, which no table holds");
+            corrupt(&self.location, reason)
+        })
     }
 
     /// Size of the data files in bytes.
@@ -214,7 +224,7 @@ impl Snapshot {
                 first_row,
                 rows,
             });
-            first_row += rows;
+            first_row = self.sum(first_row, rows)?;
         }
         Ok(laid_out)
     }
@@ -405,6 +415,28 @@ mod tests {
     }
 
     #[test]
+    /// As after a cleaning of the log, of which a checkpoint is left.
+    #[test]
+    fn a_version_that_delta_does_not_count_to_is_refused() {
+        let table = table(&losses(vec![]));
+        for sequence in 0..50 {
+            let appended = table.append("w", sequence, &[losses(vec![1.0])]);
+            appended.unwrap();
+        }
+        let log = table.location().join("_delta_log");
+        let checkpoint = log.join("00000000000000000050.checkpoint.parquet");
+        let checkpoint = checkpoint.read().unwrap();
+        for version in [1 << 63, u64::MAX] {
+            let place = Location::open("memory://").unwrap().join("t");
+            let strange = format!("_delta_log/{version:020}.checkpoint.parquet");
+            place.join(&strange).create(checkpoint.clone()).unwrap();
+            let strange = DeltaTable::open(place).unwrap();
+            let error = strange.snapshot().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{error}");
+            assert!(strange.append("w", 9, &[losses(vec![1.0])]).is_err());
+        }
+    }
+
     fn writers_at_once_lose_and_double_nothing() {
         let table = table(&losses(vec![]));
         std::thread::scope(|scope| {
