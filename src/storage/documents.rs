@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::Location;
+use super::redact::bare_urls;
 use crate::{Error, Result};
 
 /// How often another writer may be first before `append` gives up.
@@ -166,7 +167,8 @@ impl Documents {
     pub(crate) fn damaged(&self, number: u64, reason: String) -> Error {
         Error::Corrupt {
             what: "document",
-            reason,
+            // A parser quotes what it did not expect.
+            reason: bare_urls(&reason),
             path: self.document(number).url(),
         }
     }

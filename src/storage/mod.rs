@@ -40,3 +40,4 @@ pub use object_store;
 pub(crate) use inside::leads_out;
 pub(crate) use inventory::Object;
 pub(crate) use sizes::{check_footer, check_pages};
+pub(crate) use redact::bare_urls;

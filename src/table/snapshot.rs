@@ -14,7 +14,7 @@ use delta_kernel::snapshot::SnapshotRef;
 use super::column_names;
 use super::damage;
 use super::rows::{PassOver, Rows};
-use crate::storage::{Location, leads_out};
+use crate::storage::{Location, leads_out, without_credentials};
 use crate::{Error, Result};
 
 /// Which rows of a table are wanted: those whose `column` is a text from `low` to `high`.
@@ -281,7 +281,8 @@ pub(super) struct FileRows {
 /// Refuses what our own tables never hold and what could lead out of the table's folder.
 fn check_file(location: &Location, file: &ScanFile) -> Result<()> {
     if let Some(why) = leads_out(&file.path) {
-        let reason = format!("it names the file {:?}, which {why}", file.path);
+        let path = without_credentials(&file.path);
+        let reason = format!("it names the file {path:?}, which {why}");
         return Err(corrupt(location, reason));
     }
     if file.size < 0 {
@@ -414,7 +415,6 @@ mod tests {
         assert!(matches!(table.snapshot_at(99), Err(Error::NotFound { .. })));
     }
 
-    #[test]
     /// As after a cleaning of the log, of which a checkpoint is left.
     #[test]
     fn a_version_that_delta_does_not_count_to_is_refused() {
@@ -437,6 +437,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn writers_at_once_lose_and_double_nothing() {
         let table = table(&losses(vec![]));
         std::thread::scope(|scope| {
