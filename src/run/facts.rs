@@ -120,6 +120,19 @@ pub(crate) enum Fact {
     Superseded { by: String },
 }
 
+impl Fact {
+    /// Whether both begin, or both complete, the same pass; ids of passes are never given twice.
+    pub(crate) fn is_of_the_same_pass(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PassStarted { pass_id, .. }, Self::PassStarted { pass_id: other, .. }) => {
+                pass_id == other
+            }
+            (Self::PassCompleted(one), Self::PassCompleted(other)) => one.pass_id == other.pass_id,
+            _ => false,
+        }
+    }
+}
+
 /// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
 const KINDS: [&str; 16] = [
     "created",

@@ -19,6 +19,15 @@ const MAX_LOST_RACES: u32 = 1000;
 /// How often a document that exists is looked for.
 const MAX_READS: u64 = 5;
 
+/// What a writer makes of a document that stands where it wanted to put its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Another one: its own comes after it.
+    Other,
+    /// Its own, from an earlier call whose outcome was not known.
+    Own,
+}
+
 /// A folder of documents `00000000000000000000.json`, `...01.json`, ... in the order they were
 /// appended, by any number of writers.
 ///
@@ -50,15 +59,15 @@ impl Documents {
     /// # Errors
     /// `Storage` when the store fails; `Invalid` when `document` has no JSON form.
     pub fn append<T: Serialize>(&self, document: &T) -> Result<u64> {
-        self.append_seeing(document, |_, _| Ok(()))
+        self.append_seeing(document, |_, _| Ok(Taken::Other))
     }
 
-    /// As [`Documents::append`]; `other` is shown what other writers appended since this handle's last
-    /// document, and may refuse to go on.
+    /// As [`Documents::append`]; `other` is shown what was appended since this handle's last
+    /// document. It may refuse to go on, or know the document again, which is not written twice then.
     pub(crate) fn append_seeing<T: Serialize>(
         &self,
         document: &T,
-        mut other: impl FnMut(u64, &[u8]) -> Result<()>,
+        mut other: impl FnMut(u64, &[u8]) -> Result<Taken>,
     ) -> Result<u64> {
         let json = serde_json::to_vec(document).map_err(|error| {
             Error::invalid(
@@ -96,7 +105,12 @@ impl Documents {
                     self.read_taken(number)?
                 }
             };
-            other(number, &taken)?;
+            let known = other(number, &taken)?;
+            if known == Taken::Own {
+                self.document(number).make_durable()?;
+                self.next.fetch_max(number + 1, Ordering::AcqRel);
+                return Ok(number);
+            }
             number = self.following(number)?;
             self.next.fetch_max(number, Ordering::AcqRel);
         }

@@ -32,7 +32,7 @@ pub(crate) use address::without_credentials;
 #[doc(hidden)]
 pub use disk::{DiskStep, DiskWatch};
 pub use documents::Documents;
-pub(crate) use documents::{parse as parse_document, sealed};
+pub(crate) use documents::{Taken, parse as parse_document, sealed};
 pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;

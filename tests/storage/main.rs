@@ -4,6 +4,7 @@ mod a_compacted_run_reads_the_same;
 mod a_compaction_beside_writers_loses_nothing;
 mod a_full_disk_is_told_and_survived;
 mod a_killed_compaction_or_vacuum_leaves_a_whole_run;
+mod a_pass_that_is_finalized_again_is_complete_once;
 mod a_resumed_run_goes_on_from_its_checkpoint;
 mod a_vacuum_deletes_only_what_nobody_needs;
 mod a_zombie_is_fenced;
