@@ -29,6 +29,7 @@ mod upload;
 mod whole;
 
 pub(crate) use address::without_credentials;
+pub(crate) use certain::MAY_ARRIVE;
 #[doc(hidden)]
 pub use disk::{DiskStep, DiskWatch};
 pub use documents::Documents;
@@ -39,5 +40,5 @@ pub use object_store;
 
 pub(crate) use inside::leads_out;
 pub(crate) use inventory::Object;
-pub(crate) use sizes::{check_footer, check_pages};
 pub(crate) use redact::bare_urls;
+pub(crate) use sizes::{check_footer, check_pages};

@@ -40,6 +40,9 @@ pub enum Fault {
     /// The store says that it waited too long; a write is done only when the next one to the same
     /// object comes.
     Late,
+    /// The store says that it waited too long; a write is done only when
+    /// [`FaultStore::deliver`](crate::FaultStore::deliver) is called.
+    Later,
     /// The store panics before anything was done.
     Panic,
     /// A listing leaves out the objects that were written last.
