@@ -17,6 +17,7 @@ mod every_failed_step_to_the_disk_leaves_a_whole_run;
 mod hostile_content_never_leads_out;
 mod many_ranks_commit_in_turn;
 mod no_commit_is_lost_or_doubled_in_a_lossy_store;
+mod open_files_stay_few;
 mod readers_see_whole_passes_while_a_run_is_written;
 mod the_log_replays_to_a_model;
 mod verify_finds_every_damage;
