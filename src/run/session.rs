@@ -69,6 +69,7 @@ impl Session {
     ) -> Result<Self> {
         let document = Document {
             time_us: now_us(),
+            scalars: None,
             fact: created,
         };
         let documents = facts::documents(&location);
@@ -153,7 +154,8 @@ impl Session {
             joins: attempt.claim().map_or(0, |claim| claim.joins),
         };
         let is_new = opening.is_none();
-        let scalars = ScalarBuffer::new(location.clone(), is_new, attempt.clone());
+        let known = (!is_new).then_some(state.scalars);
+        let scalars = ScalarBuffer::new(location.clone(), known, attempt.clone());
         let scalars = Arc::new(scalars);
         let is_active = Arc::new(AtomicBool::new(true));
         let beat = beat(location.clone(), writer, scalars.clone(), is_active.clone());
@@ -229,6 +231,7 @@ impl Session {
         let mut state = self.state();
         let document = Document {
             time_us: now_us(),
+            scalars: self.scalars.known(),
             fact,
         };
         self.documents.append_seeing(&document, |number, bytes| {

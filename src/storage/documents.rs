@@ -180,7 +180,7 @@ impl Documents {
     /// The error for a document that does not say what it should.
     pub(crate) fn damaged(&self, number: u64, reason: String) -> Error {
         Error::Corrupt {
-            what: "document",
+            what: DOCUMENT,
             // A parser quotes what it did not expect.
             reason: bare_urls(&reason),
             path: self.document(number).url(),
@@ -203,6 +203,9 @@ impl Documents {
         Ok(names.iter().filter_map(|name| number_of(name)).collect())
     }
 }
+
+/// What errors call a damaged document.
+pub(crate) const DOCUMENT: &str = "document";
 
 /// The document's last field holds the CRC-32 of the bytes before it.
 const SEAL: &str = ",\"crc32\":\"";

@@ -14,6 +14,7 @@ use super::Location;
 use super::address::bad_address;
 use super::confined::Confined;
 use super::durable::{self, cause, create_folder};
+use super::log_view::{LogView, Viewed};
 use super::store::Engine;
 use crate::{Error, Result};
 
@@ -138,12 +139,26 @@ impl Location {
     /// The Delta kernel's engine for the table in this folder, which reaches nothing else of the store.
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let own = Confined::new(self.store.objects.clone(), self.path.clone());
+        self.engine_over(Arc::new(own))
+    }
+
+    /// As [`Location::engine`], with the table's log as the view shows it.
+    pub(crate) fn engine_seeing(&self, view: &LogView) -> Arc<Engine> {
+        if view.is_plain() {
+            return self.engine();
+        }
+        let own = Confined::new(self.store.objects.clone(), self.path.clone());
+        let log = self.path.clone().join("_delta_log");
+        self.engine_over(Arc::new(Viewed::new(Arc::new(own), log, view.clone())))
+    }
+
+    fn engine_over(&self, objects: Arc<dyn ObjectStore>) -> Arc<Engine> {
         // A log may have any number of entries, and as many would be opened at once.
         let read_ahead = match self.is_elsewhere() {
             true => ENTRIES_ELSEWHERE,
             false => ENTRIES_ON_DISK,
         };
-        let engine = DefaultEngineBuilder::new(Arc::new(own))
+        let engine = DefaultEngineBuilder::new(objects)
             .with_task_executor(self.store.executor.clone())
             .with_buffer_size(read_ahead)
             .build();

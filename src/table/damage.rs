@@ -52,9 +52,26 @@ fn is_gap(error: &KernelError) -> bool {
     matches!(error.without_backtrace(), KernelError::MissingVersion(_))
 }
 
-/// The error for a log that cannot be read; it names the damaged entry where one is found.
-pub(super) fn log_error(table: &Location, error: &KernelError) -> Error {
-    unreadable(table, reason(error))
+/// The error for a log that cannot be read: what the store said, or the damage, with the entry where one
+/// is found.
+fn log_error(table: &Location, error: &KernelError) -> Error {
+    match is_of_the_store(error) {
+        true => Error::storage("read the log", table.url(), reason(error)),
+        false => unreadable(table, reason(error)),
+    }
+}
+
+/// Whether the store failed, rather than what is in it.
+fn is_of_the_store(error: &KernelError) -> bool {
+    use object_store::Error::{InvalidPath, NotFound, NotSupported};
+    match error.without_backtrace() {
+        KernelError::ObjectStore(error) => !matches!(
+            error,
+            // What a log that leads elsewhere is refused with.
+            NotSupported { .. } | InvalidPath { .. } | NotFound { .. }
+        ),
+        _ => false,
+    }
 }
 
 fn unreadable(table: &Location, reason: String) -> Error {

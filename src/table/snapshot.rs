@@ -1,6 +1,6 @@
 //! One version of a table: schema, counts and rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -8,13 +8,14 @@ use arrow_schema::{Schema, SchemaRef};
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::expressions::{Expression, Predicate, PredicateRef, lit};
 use delta_kernel::scan::ScanMetadata;
-use delta_kernel::scan::state::ScanFile;
+use delta_kernel::scan::state::{DvInfo, ScanFile};
 use delta_kernel::snapshot::SnapshotRef;
 
 use super::column_names;
 use super::damage;
+use super::delta::DeltaTable;
 use super::rows::{PassOver, Rows};
-use crate::storage::{Location, leads_out, without_credentials};
+use crate::storage::{Location, LogView, leads_out, without_credentials};
 use crate::{Error, Result};
 
 /// Which rows of a table are wanted: those whose `column` is a text from `low` to `high`.
@@ -41,10 +42,16 @@ pub struct Snapshot {
     location: Location,
     kernel: SnapshotRef,
     schema: SchemaRef,
+    /// How the log looked that it was read from.
+    view: LogView,
 }
 
 impl Snapshot {
     pub(super) fn try_new(location: Location, kernel: SnapshotRef) -> Result<Self> {
+        Self::of_view(location, kernel, LogView::default())
+    }
+
+    pub(super) fn of_view(location: Location, kernel: SnapshotRef, view: LogView) -> Result<Self> {
         let version = kernel.version();
         if i64::try_from(version).is_err() {
             let reason = format!("version {version} is none that Delta counts to");
@@ -59,6 +66,7 @@ impl Snapshot {
             location,
             kernel,
             schema: Arc::new(schema),
+            view,
         })
     }
 
@@ -150,6 +158,31 @@ impl Snapshot {
         )
     }
 
+    /// The rows of files that are not of this version, with the columns of `schema`.
+    pub(crate) fn rows_named(
+        &self,
+        names: Vec<String>,
+        schema: SchemaRef,
+        pass_over: PassOver,
+    ) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
+        let unlisted = |path| ScanFile {
+            path,
+            size: 0,
+            modification_time: 0,
+            stats: None,
+            dv_info: DvInfo::default(),
+            transform: None,
+            partition_values: HashMap::new(),
+        };
+        let files = names.into_iter().map(unlisted).collect();
+        self.rows(files, schema, Some(pass_over))
+    }
+
+    /// The names of the files in the table's folder, of whichever version.
+    pub(crate) fn files_there(&self) -> Result<HashSet<String>> {
+        Ok(self.location.list_files()?.into_iter().collect())
+    }
+
     /// All rows in one batch.
     ///
     /// # Errors
@@ -182,6 +215,11 @@ impl Snapshot {
     /// The data files of this version in the order of their names, which is the order of writing.
     pub(super) fn files(&self) -> Result<Vec<ScanFile>> {
         self.files_in(self.scan_pages()?)
+    }
+
+    /// The same, without help from the entries where a checkpoint is damaged.
+    pub(super) fn files_by_its_log(&self) -> Result<Vec<ScanFile>> {
+        self.files_in(self.read_pages(None)?)
     }
 
     /// The files that can hold the wanted rows, in the same order.
@@ -230,7 +268,7 @@ impl Snapshot {
     }
 
     /// The names of the data files of this version.
-    pub(super) fn paths(&self) -> Result<Vec<String>> {
+    pub(crate) fn paths(&self) -> Result<Vec<String>> {
         Ok(self.files()?.into_iter().map(|file| file.path).collect())
     }
 
@@ -253,7 +291,18 @@ impl Snapshot {
 
     /// The same without entries whose statistics rule the predicate out.
     fn pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
-        let engine = self.location.engine();
+        self.read_pages(predicate.clone()).or_else(|error| {
+            if !self.view.is_plain() {
+                return Err(error);
+            }
+            let table = DeltaTable::at(self.location.clone());
+            let by_entries = table.despite_checkpoints(Some(self.version()), error)?;
+            by_entries.read_pages(predicate)
+        })
+    }
+
+    fn read_pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
+        let engine = self.location.engine_seeing(&self.view);
         damage::guarded(&self.location, || {
             let builder = self.kernel.clone().scan_builder();
             let scan = builder.with_predicate(predicate).build()?;
