@@ -1,5 +1,6 @@
 //! What is done with objects and folders: reading, replacing, listing, deleting.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +17,11 @@ use super::durable::{self, cause, create_folder};
 use super::log_view::{LogView, Viewed};
 use super::store::Engine;
 use crate::{Error, Result};
+
+/// How many entries of a log are open at once: on a disk each is a file, which is read while it is opened;
+/// elsewhere it is a request, of which many wait as long as one.
+const ENTRIES_ON_DISK: NonZero<usize> = NonZero::new(8).unwrap();
+const ENTRIES_ELSEWHERE: NonZero<usize> = NonZero::new(64).unwrap();
 
 impl Location {
     /// The whole object.
@@ -147,8 +153,14 @@ impl Location {
     }
 
     fn engine_over(&self, objects: Arc<dyn ObjectStore>) -> Arc<Engine> {
+        // A log may have any number of entries, and as many would be opened at once.
+        let read_ahead = match self.is_elsewhere() {
+            true => ENTRIES_ELSEWHERE,
+            false => ENTRIES_ON_DISK,
+        };
         let engine = DefaultEngineBuilder::new(objects)
             .with_task_executor(self.store.executor.clone())
+            .with_buffer_size(read_ahead)
             .build();
         Arc::new(engine)
     }

@@ -6,15 +6,16 @@ use std::time::Duration;
 use delta_kernel::{KernelError, KernelResult};
 
 use crate::error::panic_message;
-use crate::storage::Location;
+use crate::storage::{Location, bare_urls};
 use crate::{Error, Result};
 
 /// How often a log is listed before a version that its listing lacks counts as missing.
 const LOOKS: u32 = 6;
 
-/// The kernel's words without the stack trace that it adds where `RUST_BACKTRACE` is set.
+/// The kernel's words without the stack trace that it adds where `RUST_BACKTRACE` is set, and without
+/// credentials in URLs that it quotes.
 pub(super) fn reason(error: &KernelError) -> String {
-    error.without_backtrace().to_string()
+    bare_urls(&error.without_backtrace().to_string())
 }
 
 /// Runs a step of reading a log; a panic of the kernel, or of a decoder below it, is an error that

@@ -20,7 +20,7 @@ use super::damage;
 use super::fence::Owner;
 use super::latest::Latest;
 use super::snapshot::Snapshot;
-use crate::storage::{Location, LogView};
+use crate::storage::{Location, LogView, MAY_ARRIVE};
 use crate::{Error, Result};
 
 /// How often the creation of a table whose outcome is unknown is looked up and tried again.
@@ -85,7 +85,14 @@ impl DeltaTable {
                 (Some(true), _) => return table.confirm(0).map(|_| table),
                 (None, Some(failure)) if !Self::exists(&table.location)? => {
                     if retry == MAX_RETRIES {
-                        return Err(table.failed("create the table", failure));
+                        return Err(match table.may_arrive(&failure) {
+                            true => table.location.unknown_outcome(
+                                "create the table",
+                                MAY_ARRIVE,
+                                damage::reason(&failure),
+                            ),
+                            false => table.failed("create the table", failure),
+                        });
                     }
                     std::thread::sleep(Duration::from_millis(5 * (retry + 1)));
                 }

@@ -190,13 +190,13 @@ impl RunReader {
             rows: check.rows,
             size_bytes: check.size_bytes,
         });
-        let is_whole = check.problems.is_empty();
+        let (nothing, is_whole) = (Found::default(), check.problems.is_empty());
         verification.problems.extend(check.problems);
         for pass in passes {
-            let of_pass = found.remove(&pass.pass_id).unwrap_or_default();
+            let of_pass = found.get(&pass.pass_id).unwrap_or(&nothing);
             verification
                 .problems
-                .extend(self.wrong_with(pass, &of_pass, is_whole, &place));
+                .extend(self.wrong_with(pass, of_pass, is_whole, &place));
         }
     }
 
