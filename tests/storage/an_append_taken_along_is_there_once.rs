@@ -58,8 +58,17 @@ fn stored(place: &Location) -> BTreeMap<(i64, i64), usize> {
     stored
 }
 
+/// Whether writers come in one another's way is up to the machine: a busy one may let them take turns.
+const ROUNDS: u64 = 8;
+
 #[test]
 fn in_a_lossy_store() {
+    let somebody_was_taken_along = (0..ROUNDS).any(commit_in_a_lossy_store);
+    assert!(somebody_was_taken_along, "nobody took anybody along");
+}
+
+/// Lets all threads commit to one table; whether there are fewer versions than commits.
+fn commit_in_a_lossy_store(round: u64) -> bool {
     let inner = Arc::new(InMemory::new());
     let open = |store| {
         let place = Location::in_store(store, "t").unwrap();
@@ -68,7 +77,10 @@ fn in_a_lossy_store() {
     let clean = open(inner.clone());
     DeltaTable::create(clean.clone(), &rows(0, 0).schema()).unwrap();
     // A log of many entries is hardly ever read whole where every tenth read fails.
-    let (mut seldom, mut often) = (Fault::at_random(7, 3), Fault::at_random(8, 30));
+    let (mut seldom, mut often) = (
+        Fault::at_random(7 + round, 3),
+        Fault::at_random(8 + round, 30),
+    );
     let plan = move |call: &Call| match call.path.contains("_announced") {
         true => often(call),
         false => seldom(call),
@@ -108,10 +120,7 @@ fn in_a_lossy_store() {
     let expected: BTreeMap<_, _> = expected.map(|commit| (commit, ROWS)).collect();
     assert_eq!(stored(&clean), expected);
     let table = DeltaTable::open(clean).unwrap().snapshot().unwrap();
-    assert!(
-        (table.version() as i64) < THREADS * commits,
-        "nobody took anybody along"
-    );
+    (table.version() as i64) < THREADS * commits
 }
 
 /// The child: this test binary, started again by the test below.
