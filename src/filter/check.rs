@@ -110,7 +110,7 @@ impl Checker<'_> {
             Expr::Function(called) => return self.call(called, span),
             Expr::Cast { .. } => {
                 return Err(
-                    self.unsupported(&expr.to_string(), self.source.from_word("cast", span))
+                    self.unsupported(&expr.to_string(), self.source.widened_to("cast", span))
                 );
             }
             _ => return Err(self.unsupported(&expr.to_string(), span)),

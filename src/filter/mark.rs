@@ -52,7 +52,7 @@ impl Source<'_> {
     }
 
     /// The span from the last such word before it on its line: sqlparser's leaves some words out.
-    pub(super) fn from_word(self, word: &str, span: Span) -> Span {
+    pub(super) fn widened_to(self, word: &str, span: Span) -> Span {
         let line = self.0.split('\n').nth(usize_of(span.start.line) - 1);
         let before = line.unwrap_or_default().chars();
         let before: String = before.take(usize_of(span.start.column) - 1).collect();
