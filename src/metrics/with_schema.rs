@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn another_type_or_width_is_named_with_both() {
-        let vectors = |width| Column::embedding(ndarray::Array2::zeros((1, width)).view());
+        let vectors = |rows, width| Column::embedding(ndarray::Array2::zeros((rows, width)).view());
         let schema = Columns::new()
             .with("loss", Vec::<f32>::new())
-            .with("vector", vectors(3))
+            .with("vector", vectors(0, 3))
             .schema()
             .unwrap();
         let told = |columns: Columns| {
@@ -143,7 +143,7 @@ mod tests {
             text.contains("Float64") && text.contains("Float32"),
             "{text}"
         );
-        let text = told(Columns::new().with("vector", vectors(4)));
+        let text = told(Columns::new().with("vector", vectors(1, 4)));
         assert!(
             text.contains("width 4") && text.contains("width 3"),
             "{text}"
