@@ -33,6 +33,9 @@ pub struct Place {
     pub project: Option<String>,
 }
 
+/// How a run of a project is opened.
+type Open = dyn Fn(&Project, &str) -> Result<RunReader>;
+
 /// What is below a root.
 pub struct Found {
     pub root: Location,
@@ -135,7 +138,16 @@ impl Place {
     /// # Errors
     /// `NotFound` with the runs that exist; `Invalid` when several ids begin so.
     pub fn run(&self, text: &str) -> Result<RunReader> {
-        if let Some(reader) = by_address(text)? {
+        self.run_by(text, &Project::open_run)
+    }
+
+    /// The same of a run that may be damaged; what is, the reader leaves out.
+    pub fn damaged_run(&self, text: &str) -> Result<RunReader> {
+        self.run_by(text, &Project::open_damaged_run)
+    }
+
+    fn run_by(&self, text: &str, open: &Open) -> Result<RunReader> {
+        if let Some(reader) = by_address(text, open)? {
             return Ok(reader);
         }
         let Found {
@@ -145,7 +157,7 @@ impl Place {
         } = self.projects()?;
         let mut found = Vec::new();
         for project in &projects {
-            match project.open_run(text) {
+            match open(project, text) {
                 Ok(reader) => found.push(reader),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -176,7 +188,7 @@ impl Place {
 }
 
 /// Opens a run by the address of its folder, `.../<project>/runs/<id>`.
-fn by_address(text: &str) -> Result<Option<RunReader>> {
+fn by_address(text: &str, open: &Open) -> Result<Option<RunReader>> {
     if !text.contains("://") && !Path::new(text).join("run").is_dir() {
         return Ok(None);
     }
@@ -187,9 +199,10 @@ fn by_address(text: &str) -> Result<Option<RunReader>> {
         .as_ref()
         .and_then(|project| Some((project, project.parent()?)))
     {
-        Some((project, root)) => Project::at(root, &project.name())?
-            .open_run(&run.name())
-            .map(Some),
+        Some((project, root)) => {
+            let project = Project::at(root, &project.name())?;
+            open(&project, &run.name()).map(Some)
+        }
         None => Err(Error::invalid(
             "run",
             text,

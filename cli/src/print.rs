@@ -55,12 +55,16 @@ pub fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(line));
 }
 
-/// Prints an error and its causes: one line, and of a filter also its text with a mark below it.
+/// Prints an error and its causes: one line, of several errors one each, and of a filter also its text
+/// with a mark below it.
 pub fn error(error: &Error) {
-    let text = format!("error: {}", error.chain());
     match error {
-        Error::Filter { .. } => text.lines().for_each(to_stderr),
-        _ => to_stderr(&text),
+        Error::Several { problems } => problems.iter().for_each(self::error),
+        Error::Filter { .. } => {
+            let text = format!("error: {}", error.chain());
+            text.lines().for_each(to_stderr);
+        }
+        _ => to_stderr(&format!("error: {}", error.chain())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::print::Report;
 /// The option of the commands that read runs.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct SkipCorrupt {
-    /// Leave out damaged data files and say how many rows are missing, instead of failing
+    /// Leave out what is damaged, and say what it was and how many rows are missing, instead of failing
     #[arg(long)]
     pub skip_corrupt: bool,
 }
@@ -19,7 +19,10 @@ pub struct SkipCorrupt {
 impl SkipCorrupt {
     /// The run that `text` means; see [`Place::run`].
     pub fn run(self, place: &Place, text: &str) -> Result<RunReader> {
-        place.run(text).map(|reader| self.apply(reader))
+        match self.skip_corrupt {
+            true => place.damaged_run(text),
+            false => place.run(text),
+        }
     }
 
     /// The reader as the option says.

@@ -65,9 +65,9 @@ impl Vacuum {
             notes: found
                 .problems
                 .iter()
-                .map(|error| format!("models stay: {}", error.chain()))
+                .map(|error| format!("left as it is, for it is damaged: {}", error.chain()))
                 .collect(),
-            failure: None,
+            failure: found.problems.into_iter().next(),
         })
     }
 

@@ -309,14 +309,15 @@ pub enum Error {
         path: String,
     },
 
-    /// A write failed, and what became of it could not be found out: it may have been done.
+    /// A write failed, and what became of it could not be found out: it may have been done, or be done
+    /// yet. The same call with the same identity finds out, and does nothing twice.
     #[error(
-        "{operation} failed, and whether it was done all the same cannot be read back: {reason} ({path})"
+        "{operation} failed, and whether it was done all the same is not known: {reason} ({path})"
     )]
     UnknownOutcome {
         /// What was tried.
         operation: &'static str,
-        /// Why it could not be read back.
+        /// Why that is not known: it could not be read back, or is not there and may still arrive.
         reason: String,
         /// What the store said to the write.
         source: BoxError,

@@ -390,6 +390,7 @@ pub(crate) fn input_of(project: &Project, table: &Table) -> InputTable {
 fn delete(run: &Location, by: &str) -> Result<()> {
     let superseded = Document {
         time_us: now_us(),
+        scalars: None,
         fact: Fact::Superseded { by: by.to_owned() },
     };
     facts::documents(run).append(&superseded)?;

@@ -3,13 +3,31 @@
 
 use super::facts::Fact;
 use super::{InputTable, PassRecord, ProjectionInfo};
-use crate::storage::leads_out;
+use crate::storage::{leads_out, without_credentials};
 
 /// More rows than a pass can have; sums of thousands of them fit into 64 bits.
 const MAX_ROWS: u64 = 1 << 48;
 
 /// More coordinates than a reduction gives.
 const MAX_DIMS: usize = 1 << 16;
+
+/// Takes the credentials out of the addresses of a document: none of ours has them, and readers show
+/// addresses and quote them in errors.
+pub(super) fn strip(fact: &mut Fact) {
+    let bare = |url: &mut String| *url = without_credentials(url);
+    match fact {
+        Fact::Input(input) => bare(&mut input.url),
+        Fact::Output(output) => bare(&mut output.url),
+        Fact::PassCompleted(pass) => pass.table.iter_mut().for_each(|table| bare(&mut table.url)),
+        Fact::Projected(info) => {
+            for model in &mut info.models {
+                bare(&mut model.url);
+                model.table.iter_mut().for_each(bare);
+            }
+        }
+        _ => {}
+    }
+}
 
 /// What is wrong with the claims of a document, if anything is.
 pub(super) fn check(fact: &Fact) -> Result<(), String> {
@@ -33,10 +51,8 @@ fn check_pass(pass: &PassRecord) -> Result<(), String> {
 fn check_projection(info: &ProjectionInfo) -> Result<(), String> {
     check_path("projection", &info.name)?;
     if info.name.contains('/') {
-        return Err(format!(
-            "the projection {:?} is no folder of its own",
-            info.name
-        ));
+        let name = without_credentials(&info.name);
+        return Err(format!("the projection {name:?} is no folder of its own"));
     }
     for rows in [info.rows, info.rows_not_finite, info.rows_without_embedding] {
         check_rows(rows)?;
@@ -67,7 +83,7 @@ fn check_address(what: &str, url: &str) -> Result<(), String> {
 fn check_path(what: &str, path: &str) -> Result<(), String> {
     match leads_out(path) {
         None => Ok(()),
-        Some(why) => Err(format!("the {what} {path:?} {why}")),
+        Some(why) => Err(format!("the {what} {:?} {why}", without_credentials(path))),
     }
 }
 

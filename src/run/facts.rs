@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{PassRecord, ProjectionInfo, Rank, claims};
-use crate::storage::{Documents, Location, parse_document};
+use crate::storage::{DOCUMENT, Documents, Location, parse_document};
 use crate::{Error, Result};
 
 /// The major version of the on-disk format that this library writes, and the highest it reads.
@@ -40,6 +40,9 @@ pub struct Output {
 pub(crate) struct Document {
     /// When it was written, microseconds since 1970 UTC.
     pub(crate) time_us: i64,
+    /// How many scalars the run had then, at least: as many as the writer knows to be on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scalars: Option<u64>,
     #[serde(flatten)]
     pub(crate) fact: Fact,
 }
@@ -120,6 +123,19 @@ pub(crate) enum Fact {
     Superseded { by: String },
 }
 
+impl Fact {
+    /// Whether both begin, or both complete, the same pass; ids of passes are never given twice.
+    pub(crate) fn is_of_the_same_pass(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PassStarted { pass_id, .. }, Self::PassStarted { pass_id: other, .. }) => {
+                pass_id == other
+            }
+            (Self::PassCompleted(one), Self::PassCompleted(other)) => one.pass_id == other.pass_id,
+            _ => false,
+        }
+    }
+}
+
 /// The kinds of [`Fact`]; a document of another kind comes from a later minor version.
 const KINDS: [&str; 16] = [
     "created",
@@ -183,6 +199,33 @@ pub(crate) fn read(run: &Location) -> Result<(Vec<Document>, u64)> {
     }
 }
 
+/// As [`read`], without the documents that are damaged or missing; each is told.
+///
+/// # Errors
+/// `Corrupt` when none can be read, or the format is of a newer major version.
+pub(crate) fn read_around(
+    run: &Location,
+    tell: &mut dyn FnMut(Error),
+) -> Result<(Vec<Document>, u64)> {
+    let (mut known, mut count) = (Vec::new(), 0);
+    for (number, bytes) in documents(run).read_bytes()? {
+        if number > count {
+            let reason = format!("documents {count} to {} are missing", number - 1);
+            tell(corrupt(reason, run));
+        }
+        count = number.saturating_add(1);
+        match parse(number, &bytes, run) {
+            Ok(document) => known.extend(document),
+            Err(error @ Error::Corrupt { what: DOCUMENT, .. }) => tell(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match known.is_empty() {
+        true => Err(corrupt("none of its documents can be read", run)),
+        false => Ok((known, count)),
+    }
+}
+
 /// A run's name and the time of its creation, from its first document alone.
 pub(crate) fn read_created(run: &Location) -> Result<(String, i64)> {
     let first = run.join("run").join(&format!("{:020}.json", 0));
@@ -190,6 +233,7 @@ pub(crate) fn read_created(run: &Location) -> Result<(String, i64)> {
         Some(Document {
             fact: Fact::Created { name, .. },
             time_us,
+            ..
         }) => Ok((name, time_us)),
         _ => Err(corrupt(
             "its first document does not say that it was created",
@@ -218,8 +262,9 @@ pub(crate) fn parse(number: u64, bytes: &[u8], run: &Location) -> Result<Option<
         return Ok(None);
     }
     // A pass of thousands of files is a document of megabytes: it is not made a tree of values first.
-    let document: Document =
+    let mut document: Document =
         serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    claims::strip(&mut document.fact);
     claims::check(&document.fact).map_err(damaged)?;
     Ok(Some(document))
 }
@@ -330,6 +375,7 @@ mod tests {
         };
         let document = Document {
             time_us: 9,
+            scalars: Some(3),
             fact: Fact::PassCompleted(record.clone()),
         };
         let bytes = serde_json::to_vec(&document).unwrap();

@@ -39,6 +39,7 @@ mod skipped;
 mod state;
 mod status;
 mod stream_table;
+mod unread;
 mod vacuum;
 mod verify;
 mod writer;

@@ -164,6 +164,8 @@ pub(crate) struct Passes {
     /// In order of completion; parts of ranks are records of their own.
     pub(super) complete: Vec<PassRecord>,
     discarded: Vec<PassRecord>,
+    /// Every pass that was completed: a repeated record of it is the same one.
+    finished: HashSet<PassId>,
     /// Passes that were under way when their epoch was discarded: they never count.
     given_up: HashSet<PassId>,
     /// Every stream in the order of its first pass.
@@ -172,6 +174,14 @@ pub(crate) struct Passes {
 
 impl Passes {
     pub(crate) fn start(&mut self, pass: IncompletePass, rank: Option<Rank>) {
+        let is_known = self.finished.contains(&pass.pass_id)
+            || self
+                .open
+                .iter()
+                .any(|open| open.pass.pass_id == pass.pass_id);
+        if is_known {
+            return;
+        }
         self.note_stream(&pass.stream);
         self.under_way.push(pass.pass_id.clone());
         self.open.push(OpenPass { pass, rank });
@@ -246,6 +256,9 @@ impl Passes {
         self.note_stream(&record.stream);
         self.under_way.retain(|id| *id != record.pass_id);
         self.open.retain(|open| open.pass.pass_id != record.pass_id);
+        if !self.finished.insert(record.pass_id.clone()) {
+            return;
+        }
         match self.given_up.contains(&record.pass_id) {
             true => self.discarded.push(record),
             false => self.complete.push(record),
@@ -275,6 +288,20 @@ impl Passes {
         self.open
             .iter()
             .any(|open| open.pass.pass_id == pass_id && open.pass.reason.is_none())
+    }
+
+    /// Whether that pass was completed with the same rows and files, whenever that was recorded.
+    pub(crate) fn is_completed_as(&self, record: &PassRecord) -> bool {
+        let mut all = self.complete.iter().chain(&self.discarded);
+        let known = all.find(|known| known.pass_id == record.pass_id);
+        known.is_some_and(|known| {
+            let finished_us = known.finished_us;
+            *known
+                == PassRecord {
+                    finished_us,
+                    ..record.clone()
+                }
+        })
     }
 
     /// The whole passes of a stream in order of completion; of those for the same split and epoch
@@ -334,6 +361,25 @@ mod tests {
             .map(|pass| pass.pass_id.clone())
             .collect();
         assert_eq!(ids, ["b", "c"]);
+    }
+
+    #[test]
+    fn a_repeated_record_of_a_pass_is_the_same_pass() {
+        let mut passes = Passes::default();
+        passes.start(open("a", 0, 1), None);
+        passes.start(open("a", 0, 1), None);
+        assert_eq!(passes.incomplete().len(), 1);
+        passes.finish(done("a", 0, 2));
+        passes.finish(done("a", 0, 3));
+        passes.start(open("a", 0, 1), None);
+        assert_eq!(passes.complete(), [done("a", 0, 2)]);
+        assert!(!passes.any_under_way() && passes.incomplete().is_empty());
+        assert!(passes.is_completed_as(&done("a", 0, 9)));
+        assert!(!passes.is_completed_as(&done("a", 1, 2)));
+        // One that was discarded does not come back.
+        passes.discard_from(0);
+        passes.finish(done("a", 0, 4));
+        assert!(passes.complete().is_empty());
     }
 
     #[test]

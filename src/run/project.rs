@@ -79,34 +79,38 @@ impl Project {
         })
     }
 
-    /// All projects below a root, by path; one that cannot be read hides none of the others.
+    /// All projects below a root, by path; one that cannot be read hides none of the others. One whose
+    /// document alone is damaged is there under the name of its folder, and so is what is wrong.
     ///
     /// # Errors
     /// `Storage` when the root cannot be listed.
     pub fn list(root: &Location) -> Result<Vec<Result<Self, DamagedProject>>> {
         let folders = root.list_folders()?;
-        let found = folders.into_iter().filter_map(|folder| {
-            let opened = Self::in_folder(root.join(&folder), &folder);
-            opened
-                .map_err(|error| DamagedProject {
-                    folder,
-                    error: Box::new(error),
-                })
-                .transpose()
+        let found = folders.into_iter().flat_map(|folder| {
+            let (project, damage) = match Self::in_folder(root.join(&folder), &folder) {
+                Ok(read) => read,
+                Err(error) => (None, Some(error)),
+            };
+            let damage = damage.map(|error| DamagedProject {
+                folder,
+                error: Box::new(error),
+            });
+            project.map(Ok).into_iter().chain(damage.map(Err))
         });
         Ok(found.collect())
     }
 
-    /// The project in a folder, if there is one.
-    fn in_folder(location: Location, folder: &str) -> Result<Option<Self>> {
-        let name = match project_document::read_name(&location)? {
+    /// The project in a folder, if there is one, and what is wrong with its document.
+    fn in_folder(location: Location, folder: &str) -> Result<(Option<Self>, Option<Error>)> {
+        let (name, damage) = project_document::read(&location)?;
+        let name = match name {
             Some(name) => name,
             None if location.join("runs").is_empty()? && location.join("tables").is_empty()? => {
-                return Ok(None);
+                return Ok((None, damage));
             }
             None => folder.to_owned(),
         };
-        Ok(Some(Self { name, location }))
+        Ok((Some(Self { name, location }), damage))
     }
 
     /// The name as the first user spelt it.
@@ -179,8 +183,38 @@ impl Project {
     /// `NotFound` when there is none; `Invalid` when the beginning fits several ids; `Corrupt` when
     /// the run's documents are damaged or of a newer major version.
     pub fn open_run(&self, id_or_name: &str) -> Result<RunReader> {
+        self.open_run_by(id_or_name, RunReader::open)
+    }
+
+    /// As [`Project::open_run`], of a run that may be damaged: see [`RunReader::open_damaged`].
+    ///
+    /// ```
+    /// use emberlens::run::{At, Project};
+    /// let project = Project::open("memory://", "docs")?;
+    /// let run = project.run("cnn").tag("baseline").start()?;
+    /// run.log(&[("loss", 0.41)], At::epoch(0))?;
+    /// run.complete()?;
+    /// run.location().join("run/00000000000000000001.json").replace("{ torn")?;
+    /// assert!(project.open_run("cnn").is_err());
+    /// let reader = project.open_damaged_run("cnn")?;
+    /// assert_eq!(reader.scalars()?[0].value, 0.41);
+    /// assert_eq!(reader.skipped().problems.len(), 1);
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Project::open_run`], but for damage that leaves some document to read.
+    pub fn open_damaged_run(&self, id_or_name: &str) -> Result<RunReader> {
+        self.open_run_by(id_or_name, RunReader::open_damaged)
+    }
+
+    fn open_run_by(
+        &self,
+        id_or_name: &str,
+        open: impl Fn(Location, Location) -> Result<RunReader>,
+    ) -> Result<RunReader> {
         let ids = self.run_ids()?;
-        let open = |id: &str| RunReader::open(self.run_location(id), self.location.clone());
+        let open = |id: &str| open(self.run_location(id), self.location.clone());
         if ids.iter().any(|id| id == id_or_name) {
             return open(id_or_name);
         }

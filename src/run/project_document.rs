@@ -36,23 +36,44 @@ fn place(project: &Location) -> Location {
 
 /// The name in a project's document; `None` when it has none.
 pub(crate) fn read_name(project: &Location) -> Result<Option<String>> {
+    let (name, damage) = read(project)?;
+    damage.map_or(Ok(name), Err)
+}
+
+/// The same, and what is wrong with a document of this format: it holds nothing but the name, so
+/// whoever only reads can do without it.
+///
+/// # Errors
+/// `Storage` when it cannot be read; `Corrupt` for one of a newer major version.
+pub(crate) fn read(project: &Location) -> Result<(Option<String>, Option<Error>)> {
     let place = place(project);
     let bytes = place
         .read_if_exists()
         .map_err(|error| explained(error, "open a project (is its root a folder?)"))?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let corrupt = |error: serde_json::Error| Error::Corrupt {
-        what: "project",
-        reason: error.to_string(),
-        path: place.url(),
+    let Some(bytes) = bytes else {
+        return Ok((None, None));
     };
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(corrupt)?;
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes);
     let version = value
-        .get("format_version")
-        .and_then(serde_json::Value::as_str);
-    facts::check_format(version.unwrap_or_default(), "project", &place)?;
-    let document: ProjectDocument = serde_json::from_value(value).map_err(corrupt)?;
-    Ok(Some(document.name))
+        .as_ref()
+        .ok()
+        .and_then(|value| value.get("format_version"));
+    if let Some(version) = version.and_then(serde_json::Value::as_str) {
+        facts::check_format(version, "project", &place)?;
+    }
+    Ok(
+        match value.and_then(serde_json::from_value::<ProjectDocument>) {
+            Ok(document) => (Some(document.name), None),
+            Err(error) => {
+                let damage = Error::Corrupt {
+                    what: "project",
+                    reason: error.to_string(),
+                    path: place.url(),
+                };
+                (None, Some(damage))
+            }
+        },
+    )
 }
 
 /// The same failure of the store, told as what the user wanted.

@@ -10,6 +10,7 @@ use arrow_select::filter::filter_record_batch;
 
 use super::passes::PASS_ID;
 use super::skipped::Skips;
+use super::unread::Unread;
 use super::{PassRecord, RunReader};
 use crate::storage::Location;
 use crate::table::{ColumnValue, DeltaTable, Snapshot, Wanted, values};
@@ -124,7 +125,11 @@ impl<'a> Metrics<'a> {
         if !DeltaTable::exists(&location)? {
             return MetricBatches::without_table(expected, location, skips);
         }
-        let snapshot = DeltaTable::open(location.clone())?.snapshot()?;
+        let table = DeltaTable::open(location.clone())?;
+        let snapshot = match &skips {
+            None => table.snapshot()?,
+            Some(skips) => skips.snapshot(&table)?,
+        };
         let schema = self.project(&snapshot)?;
         let mut wanted: Vec<&str> = schema
             .fields()
@@ -134,6 +139,12 @@ impl<'a> Metrics<'a> {
         if !wanted.contains(&PASS_ID) {
             wanted.push(PASS_ID);
         }
+        let unread = skips.as_ref().map(|skips| Unread {
+            snapshot: snapshot.clone(),
+            schema: columns_of(snapshot.schema(), &wanted),
+            passes,
+            pass_over: skips.of_passes(),
+        });
         let source = match (expected.keys().min(), expected.keys().max()) {
             (Some(low), Some(high)) => {
                 let rows = Wanted {
@@ -154,6 +165,7 @@ impl<'a> Metrics<'a> {
             shown,
             location,
             skips,
+            unread,
         })
     }
 
@@ -194,6 +206,13 @@ impl<'a> Metrics<'a> {
     }
 }
 
+/// The fields of these names.
+fn columns_of(schema: &SchemaRef, names: &[&str]) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let fields = fields.filter(|field| names.contains(&field.name().as_str()));
+    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+}
+
 /// The names of the files that hold these passes; `None` when a record does not name them all.
 fn files_of(passes: &[PassRecord]) -> Option<HashSet<String>> {
     let mut names = HashSet::new();
@@ -230,6 +249,8 @@ pub struct MetricBatches {
     shown: HashMap<String, String>,
     location: Location,
     skips: Option<Skips>,
+    /// Where rows may still be when all others were read.
+    unread: Option<Unread>,
 }
 
 impl MetricBatches {
@@ -251,6 +272,7 @@ impl MetricBatches {
             shown: HashMap::new(),
             location,
             skips,
+            unread: None,
         };
         batches.check_complete()?;
         Ok(batches)
@@ -309,6 +331,18 @@ impl MetricBatches {
         Arc::new(renamed)
     }
 
+    /// Goes on with the files that only documents name, where passes lack rows; false without any.
+    fn go_on(&mut self) -> Result<bool> {
+        self.expected.retain(|_, left| *left > 0);
+        match self.unread.take() {
+            Some(unread) if !self.expected.is_empty() => {
+                self.source = Some(Box::new(unread.rows(&self.expected)?));
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn check_complete(&self) -> Result<()> {
         let mut lost = self.expected.iter().filter(|(_, left)| **left > 0);
         if let Some(skips) = &self.skips {
@@ -348,7 +382,11 @@ impl Iterator for MetricBatches {
                 Some(Err(error)) => Err(error),
                 None => {
                     self.source = None;
-                    return self.check_complete().err().map(Err);
+                    match self.go_on() {
+                        Ok(true) => continue,
+                        Ok(false) => return self.check_complete().err().map(Err),
+                        Err(error) => return Some(Err(error)),
+                    }
                 }
             };
             match result {

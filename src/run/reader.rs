@@ -15,6 +15,9 @@ use crate::storage::{Location, names};
 use crate::table::Table;
 use crate::{Error, Result};
 
+/// What scalars are called among what was skipped.
+const SCALARS: &str = "scalars";
+
 /// A run as it was when it was opened: it may go on meanwhile; open it again to see more.
 ///
 /// ```
@@ -91,11 +94,36 @@ impl RunReader {
     /// # Errors
     /// `Corrupt` when documents are missing, damaged or of a newer major version.
     pub fn open(run: Location, project: Location) -> Result<Self> {
-        let mut state = RunState::read(&run)?;
+        Self::open_by(run, project, RunState::read)
+    }
+
+    /// As [`RunReader::open`] and [`RunReader::skip_corrupt`], of a run whose documents may be damaged
+    /// too: those are left out and told by [`RunReader::skipped`]. What a lost document told is not
+    /// known: a pass that it completed is among the incomplete ones, and its rows are not counted.
+    ///
+    /// # Errors
+    /// `Corrupt` when no document can be read, or the format is of a newer major version.
+    pub fn open_damaged(run: Location, project: Location) -> Result<Self> {
+        let skips = Skips::default();
+        let reader = Self::open_by(run, project, |run| {
+            RunState::read_around(run, &mut |error| skips.problem(error))
+        })?;
+        Ok(Self {
+            skips: Some(skips),
+            ..reader
+        })
+    }
+
+    fn open_by(
+        run: Location,
+        project: Location,
+        read: impl Fn(&Location) -> Result<RunState>,
+    ) -> Result<Self> {
+        let mut state = read(&run)?;
         let mut status = state.status();
         if status.is_active() && is_abandoned(&state, &run)? {
             // It may have ended, properly, after its documents were read.
-            state = RunState::read(&run)?;
+            state = read(&run)?;
             status = state.status();
             if status.is_active() {
                 status = Status::Crashed;
@@ -249,10 +277,45 @@ impl RunReader {
     /// # Errors
     /// As [`RunReader::scalars`].
     pub fn scalars_of_rank(&self, rank: u32) -> Result<Vec<Scalar>> {
-        let pass_over = self.skips.as_ref().map(Skips::of_files);
-        let mut scalars = scalars::read(&self.location, pass_over)?;
+        let mut scalars = match &self.skips {
+            None => scalars::read(&self.location)?,
+            Some(skips) => scalars::read_around(&self.location, skips)?,
+        };
+        self.miss_scalars(scalars.len() as u64)?;
         scalars.retain(|scalar| scalar.rank.unwrap_or(0) == rank);
         Ok(scalars)
+    }
+
+    /// Tells of scalars that the documents of the run count and that were not read.
+    fn miss_scalars(&self, read: u64) -> Result<()> {
+        let place = scalars::location(&self.location);
+        let lost = self.scalars_told(read)?.saturating_sub(read);
+        let Some(skips) = &self.skips else {
+            return match lost {
+                0 => Ok(()),
+                lost => Err(Error::Corrupt {
+                    what: "scalars",
+                    reason: format!("{lost} of them are lost: the run's documents tell of more"),
+                    path: place.url(),
+                }),
+            };
+        };
+        // Those of damaged files are counted with these.
+        let elsewhere = lost.saturating_sub(skips.missing_below(&place));
+        if elsewhere > 0 {
+            skips.missing(SCALARS, elsewhere);
+        }
+        Ok(())
+    }
+
+    /// How many scalars the run has at least, by its documents, where fewer were read.
+    pub(super) fn scalars_told(&self, read: u64) -> Result<u64> {
+        match self.state.scalars > read {
+            // Some may have been taken back since this reader was opened.
+            true if self.skips.is_some() => Ok(self.state.scalars),
+            true => Ok(RunState::read(&self.location)?.scalars),
+            false => Ok(self.state.scalars),
+        }
     }
 
     /// The streams in the order of their first pass.

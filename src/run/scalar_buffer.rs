@@ -1,6 +1,7 @@
 //! The write side of a run's scalars: a bounded buffer in front of their table.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ pub(crate) struct ScalarBuffer {
     waiting: Mutex<Waiting>,
     /// Locked while writing; always before `waiting`.
     sink: Mutex<Sink>,
+    /// How many values the table is known to hold: those that were there and those of this buffer.
+    known: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -59,8 +62,8 @@ struct Sink {
 }
 
 impl ScalarBuffer {
-    /// A buffer for a run; `is_new` when the run cannot have scalars yet.
-    pub(crate) fn new(run: Location, is_new: bool, attempt: Attempt) -> Self {
+    /// A buffer for a run that is known to have so many scalars; `None` for a new one, which has none.
+    pub(crate) fn new(run: Location, known: Option<u64>, attempt: Attempt) -> Self {
         let rank = attempt.rank().map(|rank| rank.index);
         let table = StreamTable::at(scalars::location(&run), attempt);
         Self {
@@ -71,7 +74,7 @@ impl ScalarBuffer {
                 since: None,
                 written: None,
                 failed: false,
-                next_step: is_new.then(HashMap::new),
+                next_step: known.is_none().then(HashMap::new),
             }),
             sink: Mutex::new(Sink {
                 table,
@@ -79,7 +82,13 @@ impl ScalarBuffer {
                 sequence: 0,
                 unsure: None,
             }),
+            known: AtomicU64::new(known.unwrap_or_default()),
         }
+    }
+
+    /// How many values the run has on the disk, at least; `None` while that is none.
+    pub(crate) fn known(&self) -> Option<u64> {
+        Some(self.known.load(Ordering::Relaxed)).filter(|known| *known > 0)
     }
 
     /// Takes values, and writes those before them when the buffer is full. After an error the values of
@@ -136,7 +145,7 @@ impl ScalarBuffer {
 
     fn write(&self) -> Result<()> {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        sink.retry()?;
+        self.retry(&mut sink)?;
         let rows = {
             let mut waiting = self.waiting();
             waiting.since = None;
@@ -146,8 +155,14 @@ impl ScalarBuffer {
             return Ok(());
         }
         sink.unsure = Some(scalars::encode(&rows)?);
-        sink.retry()?;
+        self.retry(&mut sink)?;
         self.waiting().written = Some(Instant::now());
+        Ok(())
+    }
+
+    fn retry(&self, sink: &mut Sink) -> Result<()> {
+        let written = sink.retry()?;
+        self.known.fetch_add(written, Ordering::Relaxed);
         Ok(())
     }
 
@@ -175,6 +190,7 @@ impl ScalarBuffer {
                 || table.replace_rows_after(snapshot.version(), &scalars::encode(&kept)?)?
             {
                 self.waiting().next_step = None;
+                self.known.store(kept.len() as u64, Ordering::Relaxed);
                 return Ok(());
             }
         }
@@ -238,23 +254,24 @@ impl Waiting {
 }
 
 impl Sink {
-    /// Appends the batch that is not known to be written, if there is one.
-    fn retry(&mut self) -> Result<()> {
+    /// Appends the batch that is not known to be written, if there is one; how many values it has.
+    fn retry(&mut self) -> Result<u64> {
         let Some(batch) = &self.unsure else {
-            return Ok(());
+            return Ok(0);
         };
+        let rows = batch.num_rows() as u64;
         let table = self.table.open_or_create(&batch.schema())?;
         table.append(&self.writer_id, self.sequence, std::slice::from_ref(batch))?;
         self.sequence += 1;
         self.unsure = None;
-        Ok(())
+        Ok(rows)
     }
 }
 
 /// The next step of each series of that rank.
 fn read_steps(run: &Location, rank: Option<u32>) -> Result<HashMap<String, HashMap<String, i64>>> {
     let mut steps = HashMap::new();
-    scalars::read(run, None)?
+    scalars::read(run)?
         .iter()
         .filter(|scalar| scalar.rank.unwrap_or(0) == rank.unwrap_or(0))
         .for_each(|scalar| count(&mut steps, scalar));
@@ -293,9 +310,13 @@ mod tests {
         let run = Location::open("memory://").unwrap().join("r");
         let documents = facts::documents(&run);
         let attempt = Attempt::new(run.clone(), 0, documents, None);
-        let buffer = ScalarBuffer::new(run.clone(), true, attempt);
+        let buffer = ScalarBuffer::new(run.clone(), None, attempt);
         let log = |epoch| buffer.log("", &[("loss", 1.0)], At::epoch(epoch)).unwrap();
-        let on_disk = || scalars::read(&run, None).unwrap().len();
+        let on_disk = || {
+            let known = buffer.known().unwrap_or_default() as usize;
+            assert_eq!(scalars::read(&run).unwrap().len(), known);
+            known
+        };
         let long = Duration::from_secs(3600);
         log(0);
         buffer.flush_unless_within(long).unwrap();

@@ -7,6 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::skipped::Skips;
 use crate::storage::Location;
 use crate::table::{DeltaTable, PassOver, Snapshot, values};
 use crate::{Error, Result};
@@ -144,12 +145,22 @@ pub(crate) fn encode(scalars: &[Scalar]) -> Result<RecordBatch> {
 }
 
 /// All scalars of a run in the order they were logged; empty when it has none.
-pub(crate) fn read(run: &Location, pass_over: Option<PassOver>) -> Result<Vec<Scalar>> {
+pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
     let location = location(run);
     if !DeltaTable::exists(&location)? {
         return Ok(Vec::new());
     }
-    of(&DeltaTable::open(location)?.snapshot()?, pass_over)
+    of(&DeltaTable::open(location)?.snapshot()?, None)
+}
+
+/// The scalars that can be read of a damaged table.
+pub(super) fn read_around(run: &Location, skips: &Skips) -> Result<Vec<Scalar>> {
+    let location = location(run);
+    if !DeltaTable::exists(&location)? {
+        return Ok(Vec::new());
+    }
+    let snapshot = skips.snapshot(&DeltaTable::open(location)?)?;
+    of(&snapshot, Some(skips.of_files()))
 }
 
 /// The scalars of one version of their table.

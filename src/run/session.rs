@@ -14,8 +14,8 @@ use super::passes::PASS_ID;
 use super::scalar_buffer::ScalarBuffer;
 use super::state::RunState;
 use super::stream_table::StreamTable;
-use super::{Project, Rank, RunReader, Status};
-use crate::storage::{Documents, Location};
+use super::{PassRecord, Project, Rank, RunReader, Status};
+use crate::storage::{Documents, Location, Taken};
 use crate::{Error, ErrorKind, Result};
 
 /// What all handles of a run share; dropping it ends the run.
@@ -69,6 +69,7 @@ impl Session {
     ) -> Result<Self> {
         let document = Document {
             time_us: now_us(),
+            scalars: None,
             fact: created,
         };
         let documents = facts::documents(&location);
@@ -153,7 +154,8 @@ impl Session {
             joins: attempt.claim().map_or(0, |claim| claim.joins),
         };
         let is_new = opening.is_none();
-        let scalars = ScalarBuffer::new(location.clone(), is_new, attempt.clone());
+        let known = (!is_new).then_some(state.scalars);
+        let scalars = ScalarBuffer::new(location.clone(), known, attempt.clone());
         let scalars = Arc::new(scalars);
         let is_active = Arc::new(AtomicBool::new(true));
         let beat = beat(location.clone(), writer, scalars.clone(), is_active.clone());
@@ -222,17 +224,23 @@ impl Session {
     }
 
     /// Writes a document, then folds it in: memory never says more than the disk.
+    ///
+    /// After an error nobody knows whether it was written; called again with a pass of the same id it
+    /// finds that out, and the pass begins, or is complete, once.
     pub(crate) fn record(&self, fact: Fact) -> Result<()> {
         let mut state = self.state();
         let document = Document {
             time_us: now_us(),
+            scalars: self.scalars.known(),
             fact,
         };
         self.documents.append_seeing(&document, |number, bytes| {
-            if let Some(other) = self.attempt.see(number, bytes)? {
-                state.apply(other);
-            }
-            Ok(())
+            let Some(other) = self.attempt.see(number, bytes)? else {
+                return Ok(Taken::Other);
+            };
+            let is_own = other.fact.is_of_the_same_pass(&document.fact);
+            state.apply(other);
+            Ok(if is_own { Taken::Own } else { Taken::Other })
         })?;
         state.apply(document);
         Ok(())
@@ -322,6 +330,23 @@ impl Session {
             Some(rank) if !rank.leads() => self.is_active.load(Ordering::Relaxed),
             _ => self.state().recorded_status.is_active(),
         }
+    }
+
+    /// Begins a pass, unless an earlier call of this writer did that all the same.
+    pub(crate) fn begin_pass(&self, started: Fact, pass_id: &str) -> Result<()> {
+        if self.state().passes.is_under_way(pass_id) {
+            return Ok(());
+        }
+        self.record(started)
+    }
+
+    /// Completes a pass, unless an earlier call of this writer did that all the same.
+    pub(crate) fn complete_pass(&self, record: PassRecord) -> Result<()> {
+        if self.state().passes.is_completed_as(&record) {
+            return Ok(());
+        }
+        self.check_under_way(&record.pass_id)?;
+        self.record(Fact::PassCompleted(record))
     }
 
     pub(crate) fn check_under_way(&self, pass_id: &str) -> Result<()> {

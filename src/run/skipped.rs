@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::RunReader;
-use crate::Error;
-use crate::table::{Damaged, PassOver};
+use crate::storage::Location;
+use crate::table::{Damaged, DeltaTable, PassOver, Snapshot};
+use crate::{Error, Result};
 
 /// What a reader that skips damaged files has left out so far.
 #[non_exhaustive]
@@ -26,14 +27,39 @@ pub(super) struct Skips(Arc<Mutex<State>>);
 struct State {
     /// By pass or by file.
     missing: BTreeMap<String, u64>,
-    /// By file.
+    /// By file, or by the text where it is about something else.
     problems: BTreeMap<String, Arc<Error>>,
 }
 
 impl Skips {
-    /// Rows of a pass that did not come.
-    pub(super) fn missing(&self, pass_id: &str, rows: u64) {
-        self.state().miss(pass_id, rows);
+    /// Rows of a pass, or of something else, that did not come.
+    pub(super) fn missing(&self, what: &str, rows: u64) {
+        self.state().miss(what, rows);
+    }
+
+    /// Notes what is wrong with something that is no data file.
+    pub(super) fn problem(&self, error: Error) {
+        let problem = error.to_string();
+        self.state()
+            .problems
+            .entry(problem)
+            .or_insert_with(|| Arc::new(error));
+    }
+
+    /// The latest version of a table without the commits whose entries are damaged.
+    pub(super) fn snapshot(&self, table: &DeltaTable) -> Result<Snapshot> {
+        table.snapshot_around(&mut |error| self.problem(error))
+    }
+
+    /// Rows that are missing in the files of a table that were passed over.
+    pub(super) fn missing_below(&self, table: &Location) -> u64 {
+        let state = self.state();
+        let folder = format!("{}/", table.url());
+        let of_table = state
+            .missing
+            .iter()
+            .filter(|(file, _)| file.starts_with(&folder));
+        of_table.fold(0, |sum, (_, rows)| rows.saturating_add(sum))
     }
 
     /// Notes damaged files whose rows are counted by their passes.
@@ -70,11 +96,12 @@ impl State {
 }
 
 impl RunReader {
-    /// Makes this reader, and what is read through it, leave out damaged data files instead of ending
+    /// Makes this reader, and what is read through it, leave out what is damaged instead of ending
     /// with an error; [`RunReader::skipped`] tells what is missing.
     ///
-    /// A document or a log that is damaged is an error all the same: without it nobody knows what is
-    /// missing.
+    /// Left out are data files, and commits whose entry in a log is damaged or missing; the files that the
+    /// documents of the run name are read all the same. A log without a first entry is an
+    /// error, and so is a damaged document, unless the run was opened by [`RunReader::open_damaged`].
     ///
     /// ```
     /// use emberlens::run::{Position, Project};

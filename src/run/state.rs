@@ -8,8 +8,8 @@ use super::crew::Crew;
 use super::facts::{self, Document, Fact};
 use super::passes::{IncompletePass, Passes};
 use super::{InputTable, Output, ProjectionInfo, Status};
-use crate::Result;
 use crate::storage::Location;
+use crate::{Error, Result};
 
 /// What a run's documents say, folded together.
 #[derive(Clone, Debug)]
@@ -37,20 +37,34 @@ pub(crate) struct RunState {
     pub(crate) attempt: u64,
     /// How many documents there were.
     pub(crate) documents: u64,
+    /// How many scalars there are, at least.
+    pub(crate) scalars: u64,
 }
 
 impl RunState {
     /// Reads and folds the documents of a run.
     pub(crate) fn read(run: &Location) -> Result<Self> {
+        Ok(Self::fold(run, facts::read(run)?))
+    }
+
+    /// The same of the documents that are not damaged; each of the others is told.
+    pub(crate) fn read_around(run: &Location, tell: &mut dyn FnMut(Error)) -> Result<Self> {
+        let mut state = Self::fold(run, facts::read_around(run, tell)?);
+        if state.name.is_empty() {
+            state.name = run.name();
+        }
+        Ok(state)
+    }
+
+    fn fold(run: &Location, (documents, count): (Vec<Document>, u64)) -> Self {
         let mut state = Self::empty();
-        let (documents, count) = facts::read(run)?;
         for document in documents {
             state.apply(document);
         }
         state.documents = count;
         // The folder's name is what others know the run by, also after a copy under another name.
         state.id = run.name();
-        Ok(state)
+        state
     }
 
     /// The state before the first document.
@@ -74,6 +88,7 @@ impl RunState {
             crew: Crew::default(),
             attempt: 0,
             documents: 0,
+            scalars: 0,
         }
     }
 
@@ -88,6 +103,7 @@ impl RunState {
     /// Folds in one more document.
     pub(crate) fn apply(&mut self, document: Document) {
         self.updated_us = self.updated_us.max(document.time_us);
+        self.scalars = self.scalars.max(document.scalars.unwrap_or_default());
         match document.fact {
             Fact::Created {
                 id,
@@ -128,7 +144,11 @@ impl RunState {
                     self.crew.end(rank, status);
                 }
             }
-            Fact::Discarded { from_epoch } => self.passes.discard_from(from_epoch),
+            Fact::Discarded { from_epoch } => {
+                self.passes.discard_from(from_epoch);
+                // The next documents tell how many are left.
+                self.scalars = 0;
+            }
             Fact::Parameters { values } => self.parameters.extend(values),
             Fact::Description { text } => self.description = Some(text),
             Fact::Tag { tag } => push_new(&mut self.tags, tag),
@@ -184,7 +204,11 @@ mod tests {
     fn fold(facts: Vec<Fact>) -> RunState {
         let mut state = RunState::empty();
         for (time_us, fact) in (1..).zip(facts) {
-            state.apply(Document { time_us, fact });
+            state.apply(Document {
+                time_us,
+                scalars: None,
+                fact,
+            });
         }
         state
     }

@@ -9,7 +9,7 @@ use super::{RankInfo, RunReader, Status};
 use crate::progress::Progress;
 use crate::storage::{Location, Object};
 use crate::table::{ANNOUNCED, DeltaTable, Needed, is_announcement};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// How old files are at least, unless told otherwise: a reader, or a writer that stood still, has
 /// ended within it.
@@ -68,7 +68,7 @@ pub struct Vacuum {
     pub files: Vec<UnneededFile>,
     /// Files that nobody will need once they, or the versions that hold them, are old enough.
     pub young: u64,
-    /// Why some files were not looked into; they stay.
+    /// What is damaged, so that nobody knows what is unneeded there; all of it stays.
     pub problems: Vec<Error>,
 }
 
@@ -87,9 +87,9 @@ impl RunReader {
     /// are meant to be more than any of them takes.
     ///
     /// # Errors
-    /// `Invalid` for less than an hour while a process writes the run, or seven days while it reduces;
-    /// `Corrupt` for a log that cannot
-    /// be read: what its table needs is not known then.
+    /// `Invalid` for less than an hour while a process writes the run, or seven days while it reduces. A
+    /// log that cannot be read, or that does not tell of what the documents name, is a problem in the
+    /// result: what its table needs is not known then, so all of that stays.
     ///
     /// ```
     /// use std::time::Duration;
@@ -184,6 +184,13 @@ impl Vacuum {
     }
 }
 
+/// What documents say of a folder.
+#[derive(Default)]
+struct Told {
+    rows: u64,
+    files: Vec<String>,
+}
+
 struct Search<'a> {
     reader: &'a RunReader,
     /// Files up to this time are old enough.
@@ -216,13 +223,14 @@ impl Search<'_> {
             if objects.is_empty() {
                 continue;
             }
-            let needed = match DeltaTable::exists(&place)? {
-                true => {
-                    let versions = self.named_versions(&folder);
-                    let table = DeltaTable::open(place)?;
-                    table.needed_files(self.until_us, &versions)?
+            let needed = match self.needed(&folder, &place) {
+                Ok(needed) => needed,
+                // Any of them may be what the damage is about.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    self.found.problems.push(error);
+                    continue;
                 }
-                false => Needed::default(),
+                Err(error) => return Err(error),
             };
             objects.retain(|object| !needed.held.contains(&object.name));
             let before = objects.len();
@@ -231,6 +239,65 @@ impl Search<'_> {
             self.add(&folder, objects, Unneeded::Data);
         }
         Ok(())
+    }
+
+    /// What is needed of a table's folder.
+    ///
+    /// # Errors
+    /// What is wrong with the log, or with what it holds by the documents: then nothing is known to be
+    /// unneeded.
+    fn needed(&self, folder: &str, place: &Location) -> Result<Needed> {
+        let told = self.told(folder);
+        let lost = |reason: String| Error::Corrupt {
+            what: "table",
+            reason,
+            path: place.url(),
+        };
+        if !DeltaTable::exists(place)? {
+            return match told.rows {
+                0 => Ok(Needed::default()),
+                rows => Err(lost(format!(
+                    "it has no log, and the run's documents tell of {rows} rows"
+                ))),
+            };
+        }
+        let table = DeltaTable::open(place.clone())?;
+        let needed = table.needed_files(self.until_us, &self.named_versions(folder))?;
+        if let Some(file) = table.unknown_file(&needed, &told.files)? {
+            return Err(lost(format!(
+                "its log does not tell of `{file}`, which the run's documents name"
+            )));
+        }
+        if folder == "scalars" && table.snapshot()?.row_count()? < told.rows {
+            return Err(lost(format!(
+                "it has fewer rows than the {} that the run's documents tell of",
+                told.rows
+            )));
+        }
+        Ok(needed)
+    }
+
+    /// What the documents say that a folder holds.
+    fn told(&self, folder: &str) -> Told {
+        let state = &self.reader.state;
+        let mut told = Told::default();
+        if folder == "scalars" {
+            told.rows = state.scalars;
+        }
+        for info in &state.projections {
+            if folder == format!("projections/{}", info.name) {
+                told.rows = told.rows.saturating_add(info.rows);
+            }
+        }
+        for pass in state.passes.complete() {
+            let place = self.reader.stream_location(&pass.stream);
+            if place.is_ok_and(|place| folder == format!("metrics/{}", place.name())) {
+                told.rows = told.rows.saturating_add(pass.rows);
+                let names = pass.files.iter().map(|file| file.url.rsplit('/').next());
+                told.files.extend(names.flatten().map(str::to_owned));
+            }
+        }
+        told
     }
 
     /// The versions of a table of coordinates that documents name.

@@ -123,12 +123,32 @@ pub(super) fn bad_address(address: &str, reason: impl ToString) -> Error {
     )
 }
 
+/// More URLs than a path has in it.
+const MAX_URLS: u32 = 8;
+
 /// A URL without `user:password@`, query and fragment, where signatures and tokens are; anything else as
-/// it is.
+/// it is. A path that was read from a file may hold a URL anywhere, and several: what follows a number of
+/// them that no path has is left out.
 pub(crate) fn without_credentials(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return address.to_owned();
-    };
+    let mut shown = String::with_capacity(address.len());
+    let mut rest = address;
+    for number in 0.. {
+        let Some((scheme, behind)) = rest.split_once("://") else {
+            break;
+        };
+        shown.push_str(scheme);
+        shown.push_str("://");
+        rest = match number {
+            0..MAX_URLS => bare(behind),
+            _ => "(hidden)",
+        };
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// What follows the scheme of a URL, without the parts that open it.
+fn bare(rest: &str) -> &str {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let port = authority.split_once(':').map(|(_, port)| port);
     let is_password = !authority.starts_with('[')
@@ -139,8 +159,7 @@ pub(crate) fn without_credentials(address: &str) -> String {
         (true, _, None) => authority.split(':').next().unwrap_or_default(),
         (false, None, _) => rest,
     };
-    let shown = rest.split(['?', '#']).next().unwrap_or_default();
-    format!("{scheme}://{shown}")
+    rest.split(['?', '#']).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -194,6 +213,22 @@ mod tests {
         assert!(refusal("s3://bucket:9000/a").contains("AWS_ENDPOINT_URL"));
         assert!(refusal("s3:///a").contains("no bucket"));
         assert!(refusal("s3://b/a%2520b").contains("percent"));
+    }
+
+    #[test]
+    fn urls_within_a_path_are_shown_without_credentials_too() {
+        for (path, shown) in [
+            ("../s3://me:secret@b/x?sig=secret", "../s3://b/x"),
+            ("x://y/s3://me:secret@b/x", "x://y/s3://b/x"),
+            ("s3://me:se://cret@b/x#secret", "s3://b/x"),
+            ("s3://me:se cret@b/x", "s3://b/x"),
+            ("x://", "x://"),
+            ("://me:secret@b", "://b"),
+        ] {
+            assert_eq!(without_credentials(path), shown);
+        }
+        let long = "a://".repeat(1 << 14);
+        assert!(!without_credentials(&format!("{long}me:secret@b")).contains("secret"));
     }
 
     #[test]

@@ -7,10 +7,14 @@ use object_store::Error as StoreError;
 
 use super::Location;
 use super::durable::cause;
-use crate::{Error, Result};
+use crate::{BoxError, Error, Result};
 
 /// How often a write whose outcome is unknown is looked up and tried again.
 const MAX_RETRIES: u32 = 5;
+
+/// Why an outcome is not known although the store was read.
+pub(crate) const MAY_ARRIVE: &str =
+    "it is not there yet, and what was sent without an answer may still arrive";
 
 impl Location {
     /// Creates the object unless it exists; false when it does. Atomic: one of many writers wins.
@@ -21,9 +25,9 @@ impl Location {
     /// there an object that exists is read as well: one that holds exactly `bytes` counts as created.
     ///
     /// # Errors
-    /// `Storage` when the object was not written; [`Error::UnknownOutcome`] when it may have been
-    /// and cannot be read back; [`Error::NotAtomic`] for a store elsewhere that does not create
-    /// atomically.
+    /// `Storage` when the object was not written and will not be; [`Error::UnknownOutcome`] when it may
+    /// have been and cannot be read back, and when a store elsewhere gave no answer that rules out that
+    /// it is written yet; [`Error::NotAtomic`] for a store elsewhere that does not create atomically.
     pub fn create(&self, bytes: impl Into<Bytes>) -> Result<bool> {
         let bytes = bytes.into();
         let mut failure = match self.try_create(&bytes)? {
@@ -31,6 +35,7 @@ impl Location {
             Err(StoreError::AlreadyExists { .. }) if !self.is_elsewhere() => return Ok(false),
             Err(failure) => failure,
         };
+        let mut may_arrive = self.may_arrive(&failure);
         for retry in 0..MAX_RETRIES {
             let exists = matches!(failure, StoreError::AlreadyExists { .. });
             if retry > 0 || !exists {
@@ -41,20 +46,55 @@ impl Location {
                 Ok(None) => match self.try_create(&bytes)? {
                     Ok(()) => return Ok(true),
                     // One that exists is somebody's, or our own that took its time: reading tells.
-                    Err(error) => failure = error,
+                    Err(error) => {
+                        may_arrive |= self.may_arrive(&error);
+                        failure = error;
+                    }
                 },
                 Err(_) => {}
             }
         }
         match self.read_back(&bytes) {
             Ok(Some(ours)) => Ok(ours),
-            Ok(None) => Err(self.failed("create", cause(failure))),
-            Err(unread) => Err(Error::UnknownOutcome {
-                operation: "create",
-                reason: unread.chain(),
-                source: cause(failure),
-                path: self.url(),
-            }),
+            Ok(None) if !may_arrive => Err(self.failed("create", cause(failure))),
+            Ok(None) => Err(self.unknown_outcome("create", MAY_ARRIVE, cause(failure))),
+            Err(unread) => {
+                let reason = format!("it cannot be read back: {}", unread.chain());
+                Err(self.unknown_outcome("create", reason, cause(failure)))
+            }
+        }
+    }
+
+    /// Whether a write that failed so, and is not there, may be done yet. A local disk has answered when a
+    /// call returns; a store elsewhere has where it refused, and not where the client waited in vain.
+    pub(crate) fn may_arrive(&self, failure: &StoreError) -> bool {
+        let is_refused = matches!(
+            failure,
+            StoreError::NotFound { .. }
+                | StoreError::InvalidPath { .. }
+                | StoreError::NotSupported { .. }
+                | StoreError::NotImplemented { .. }
+                | StoreError::Precondition { .. }
+                | StoreError::NotModified { .. }
+                | StoreError::PermissionDenied { .. }
+                | StoreError::Unauthenticated { .. }
+                | StoreError::UnknownConfigurationKey { .. }
+        );
+        self.is_elsewhere() && !is_refused
+    }
+
+    /// The error of a write that may have been done, or be done yet.
+    pub(crate) fn unknown_outcome(
+        &self,
+        operation: &'static str,
+        reason: impl Into<String>,
+        source: impl Into<BoxError>,
+    ) -> Error {
+        Error::UnknownOutcome {
+            operation,
+            reason: reason.into(),
+            source: source.into(),
+            path: self.url(),
         }
     }
 
@@ -115,10 +155,43 @@ mod tests {
         assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
     }
 
+    /// What was sent arrives after the last look, and is found by whoever creates the same again.
     #[test]
-    fn a_write_that_never_works_was_not_done() {
-        let place = place(|call| (call.operation == Operation::Create).then_some(Fault::Before));
+    fn a_write_without_an_answer_may_still_arrive() {
+        let mut left = 1 + MAX_RETRIES;
+        let store = FaultStore::new(Arc::new(InMemory::new()), move |call| {
+            let fails = call.operation == Operation::Create && left > 0;
+            left -= u32::from(fails);
+            fails.then_some(Fault::Later)
+        });
+        let store = Arc::new(store);
+        let place = Location::in_store(store.clone(), "a").unwrap();
+        let place = place.assume_atomic_creates();
         let error = place.create("x").unwrap_err();
-        assert!(matches!(error, Error::Storage { .. }), "{error}");
+        assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
+        assert!(error.to_string().contains("may still arrive"), "{error}");
+        assert!(place.read_if_exists().unwrap().is_none());
+        assert_eq!(futures::executor::block_on(store.deliver()), 6);
+        assert_eq!(&place.read().unwrap()[..], b"x");
+        assert!(place.create("x").unwrap());
+        assert!(!place.create("y").unwrap());
+    }
+
+    #[test]
+    fn a_write_that_is_refused_was_not_done() {
+        let refused = StoreError::PermissionDenied {
+            path: "a".into(),
+            source: "no".into(),
+        };
+        let lost = || StoreError::Generic {
+            store: "S3",
+            source: "timed out".into(),
+        };
+        let place = place(|_| None);
+        assert!(!place.may_arrive(&refused));
+        assert!(place.may_arrive(&lost()));
+        let folder = tempfile::tempdir().unwrap();
+        let local = Location::open(&folder.path().display().to_string()).unwrap();
+        assert!(!local.may_arrive(&lost()));
     }
 }

@@ -18,9 +18,8 @@ use object_store::{
 
 use super::sizes;
 
-const STORE: &str = "the folder of a table";
-
-/// A store whose calls fail for objects that are not below a folder.
+/// A store whose calls fail for objects that are not below a folder: what is asked for is not supported,
+/// which tells a log that leads elsewhere from a store that does not answer.
 #[derive(Debug)]
 pub(super) struct Confined {
     inner: Arc<dyn ObjectStore>,
@@ -45,8 +44,7 @@ impl Confined {
         }
         let whole = self.inner.get_opts(path, GetOptions::default()).await?;
         let bytes = whole.bytes().await?;
-        sizes::check_file(&bytes).map_err(|reason| Error::Generic {
-            store: STORE,
+        sizes::check_file(&bytes).map_err(|reason| Error::NotSupported {
             source: format!("`{path}`: {reason}").into(),
         })?;
         self.checked().insert(path.clone());
@@ -61,8 +59,7 @@ impl Confined {
         if path.prefix_matches(&self.folder) {
             return Ok(());
         }
-        Err(Error::Generic {
-            store: STORE,
+        Err(Error::NotSupported {
             source: format!(
                 "the log leads out of `{}` to `{path}`, which was not touched",
                 self.folder

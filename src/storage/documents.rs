@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::Location;
+use super::redact::bare_urls;
 use crate::{Error, Result};
 
 /// How often another writer may be first before `append` gives up.
@@ -17,6 +18,15 @@ const MAX_LOST_RACES: u32 = 1000;
 
 /// How often a document that exists is looked for.
 const MAX_READS: u64 = 5;
+
+/// What a writer makes of a document that stands where it wanted to put its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Another one: its own comes after it.
+    Other,
+    /// Its own, from an earlier call whose outcome was not known.
+    Own,
+}
 
 /// A folder of documents `00000000000000000000.json`, `...01.json`, ... in the order they were
 /// appended, by any number of writers.
@@ -49,15 +59,15 @@ impl Documents {
     /// # Errors
     /// `Storage` when the store fails; `Invalid` when `document` has no JSON form.
     pub fn append<T: Serialize>(&self, document: &T) -> Result<u64> {
-        self.append_seeing(document, |_, _| Ok(()))
+        self.append_seeing(document, |_, _| Ok(Taken::Other))
     }
 
-    /// As [`Documents::append`]; `other` is shown what other writers appended since this handle's last
-    /// document, and may refuse to go on.
+    /// As [`Documents::append`]; `other` is shown what was appended since this handle's last
+    /// document. It may refuse to go on, or know the document again, which is not written twice then.
     pub(crate) fn append_seeing<T: Serialize>(
         &self,
         document: &T,
-        mut other: impl FnMut(u64, &[u8]) -> Result<()>,
+        mut other: impl FnMut(u64, &[u8]) -> Result<Taken>,
     ) -> Result<u64> {
         let json = serde_json::to_vec(document).map_err(|error| {
             Error::invalid(
@@ -70,8 +80,11 @@ impl Documents {
         let json = Bytes::from(sealed(json));
         // Numbers below are taken, so that a folder of thousands need not be listed every time.
         let first = match self.next.load(Ordering::Acquire) {
-            0 => self.numbers()?.last().map_or(0, |last| last + 1),
-            next => next,
+            0 => match self.numbers()?.last() {
+                Some(&last) => self.following(last)?,
+                None => 0,
+            },
+            next => self.following(next - 1)?,
         };
         let (mut number, mut lost) = (first, 0);
         while lost < MAX_LOST_RACES {
@@ -92,8 +105,13 @@ impl Documents {
                     self.read_taken(number)?
                 }
             };
-            other(number, &taken)?;
-            number += 1;
+            let known = other(number, &taken)?;
+            if known == Taken::Own {
+                self.document(number).make_durable()?;
+                self.next.fetch_max(number + 1, Ordering::AcqRel);
+                return Ok(number);
+            }
+            number = self.following(number)?;
             self.next.fetch_max(number, Ordering::AcqRel);
         }
         Err(Error::storage(
@@ -106,7 +124,7 @@ impl Documents {
     /// What other writers appended since this handle's last document.
     pub(crate) fn newer(&self) -> Result<Vec<(u64, Bytes)>> {
         let mut newer = Vec::new();
-        for number in self.next.load(Ordering::Acquire).. {
+        for number in self.next.load(Ordering::Acquire)..=u64::MAX {
             match self.document(number).read_if_exists()? {
                 Some(bytes) => newer.push((number, bytes)),
                 None => break,
@@ -153,7 +171,8 @@ impl Documents {
                 next += 1;
             }
             all.push((number, self.document(number).read()?));
-            next = number + 1;
+            // A folder may hold a file of any number.
+            next = number.saturating_add(1);
         }
         Ok(all)
     }
@@ -161,10 +180,18 @@ impl Documents {
     /// The error for a document that does not say what it should.
     pub(crate) fn damaged(&self, number: u64, reason: String) -> Error {
         Error::Corrupt {
-            what: "document",
-            reason,
+            what: DOCUMENT,
+            // A parser quotes what it did not expect.
+            reason: bare_urls(&reason),
             path: self.document(number).url(),
         }
+    }
+
+    /// The number of the document after that one; the largest of all stays free, as nothing could be
+    /// counted after it.
+    fn following(&self, number: u64) -> Result<u64> {
+        let next = number.checked_add(1).filter(|next| *next < u64::MAX);
+        next.ok_or_else(|| self.damaged(number, "no document can follow its number".into()))
     }
 
     fn document(&self, number: u64) -> Location {
@@ -176,6 +203,9 @@ impl Documents {
         Ok(names.iter().filter_map(|name| number_of(name)).collect())
     }
 }
+
+/// What errors call a damaged document.
+pub(crate) const DOCUMENT: &str = "document";
 
 /// The document's last field holds the CRC-32 of the bytes before it.
 const SEAL: &str = ",\"crc32\":\"";
@@ -290,6 +320,30 @@ mod tests {
         }
         let all: Vec<(u64, u32)> = documents.read_all().unwrap();
         assert_eq!(all, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]);
+    }
+
+    #[test]
+    fn a_file_with_the_largest_number_is_read_and_named_by_whoever_appends() {
+        for largest in [u64::MAX, u64::MAX - 1] {
+            let folder = Location::open("memory://").unwrap();
+            Documents::at(folder.clone()).append(&7).unwrap();
+            let strange = folder.join(&format!("{largest:020}.json"));
+            strange.create("8").unwrap();
+            let documents = Documents::at(folder.clone());
+            let all: Vec<(u64, u32)> = documents.read_all().unwrap();
+            assert_eq!(all, [(0, 7), (largest, 8)]);
+            let error = documents.append(&9).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains(&strange.url()), "{error}");
+            // A handle that has read on to it.
+            let behind = Documents::after(folder, largest);
+            assert_eq!(behind.newer().unwrap().len(), 1, "{largest}");
+            assert!(behind.append(&9).is_err(), "{largest}");
+            assert_eq!(documents.read_all::<u32>().unwrap(), all);
+        }
+        let last = Documents::after(Location::open("memory://").unwrap(), u64::MAX - 1);
+        assert_eq!(last.append(&1).unwrap(), u64::MAX - 1);
+        assert!(last.append(&2).is_err());
     }
 
     #[test]

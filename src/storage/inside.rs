@@ -1,6 +1,7 @@
 //! Paths that were read from a file: followed only where they stay inside.
 
 use super::Location;
+use super::address::without_credentials;
 use crate::{Error, Result};
 
 impl Location {
@@ -17,7 +18,7 @@ impl Location {
             None => Ok(self.join(path)),
             Some(why) => Err(Error::Corrupt {
                 what: "path",
-                reason: format!("{path:?} {why}"),
+                reason: format!("{:?} {why}", without_credentials(path)),
                 path: self.url(),
             }),
         }

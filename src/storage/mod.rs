@@ -16,6 +16,7 @@ mod executor;
 mod inside;
 mod inventory;
 mod location;
+mod log_view;
 pub mod names;
 mod objects;
 mod probe;
@@ -29,14 +30,17 @@ mod upload;
 mod whole;
 
 pub(crate) use address::without_credentials;
+pub(crate) use certain::MAY_ARRIVE;
 #[doc(hidden)]
 pub use disk::{DiskStep, DiskWatch};
 pub use documents::Documents;
-pub(crate) use documents::{parse as parse_document, sealed};
+pub(crate) use documents::{DOCUMENT, Taken, parse as parse_document, sealed};
 pub use location::Location;
 /// The stores that [`Location::in_store`] takes.
 pub use object_store;
 
 pub(crate) use inside::leads_out;
 pub(crate) use inventory::Object;
+pub(crate) use log_view::LogView;
+pub(crate) use redact::bare_urls;
 pub(crate) use sizes::{check_footer, check_pages};

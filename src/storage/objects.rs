@@ -1,5 +1,6 @@
 //! What is done with objects and folders: reading, replacing, listing, deleting.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +14,14 @@ use super::Location;
 use super::address::bad_address;
 use super::confined::Confined;
 use super::durable::{self, cause, create_folder};
+use super::log_view::{LogView, Viewed};
 use super::store::Engine;
 use crate::{Error, Result};
+
+/// How many entries of a log are open at once: on a disk each is a file, which is read while it is opened;
+/// elsewhere it is a request, of which many wait as long as one.
+const ENTRIES_ON_DISK: NonZero<usize> = NonZero::new(8).unwrap();
+const ENTRIES_ELSEWHERE: NonZero<usize> = NonZero::new(64).unwrap();
 
 impl Location {
     /// The whole object.
@@ -132,8 +139,28 @@ impl Location {
     /// The Delta kernel's engine for the table in this folder, which reaches nothing else of the store.
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let own = Confined::new(self.store.objects.clone(), self.path.clone());
-        let engine = DefaultEngineBuilder::new(Arc::new(own))
+        self.engine_over(Arc::new(own))
+    }
+
+    /// As [`Location::engine`], with the table's log as the view shows it.
+    pub(crate) fn engine_seeing(&self, view: &LogView) -> Arc<Engine> {
+        if view.is_plain() {
+            return self.engine();
+        }
+        let own = Confined::new(self.store.objects.clone(), self.path.clone());
+        let log = self.path.clone().join("_delta_log");
+        self.engine_over(Arc::new(Viewed::new(Arc::new(own), log, view.clone())))
+    }
+
+    fn engine_over(&self, objects: Arc<dyn ObjectStore>) -> Arc<Engine> {
+        // A log may have any number of entries, and as many would be opened at once.
+        let read_ahead = match self.is_elsewhere() {
+            true => ENTRIES_ELSEWHERE,
+            false => ENTRIES_ON_DISK,
+        };
+        let engine = DefaultEngineBuilder::new(objects)
             .with_task_executor(self.store.executor.clone())
+            .with_buffer_size(read_ahead)
             .build();
         Arc::new(engine)
     }

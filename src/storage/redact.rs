@@ -116,7 +116,7 @@ fn short_answer(text: &str) -> String {
 }
 
 /// The text with all URLs in it cut down to their address.
-fn bare_urls(text: &str) -> String {
+pub(crate) fn bare_urls(text: &str) -> String {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '(' | ')' | '`');
     let mut bare = String::with_capacity(text.len());
     for word in text.split_inclusive(ends) {

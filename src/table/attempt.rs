@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delta_kernel::KernelError;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
@@ -14,6 +15,7 @@ use super::delta::{DeltaTable, ENGINE_INFO};
 use super::fence::named;
 use super::fields::new_fields;
 use super::snapshot::Snapshot;
+use crate::storage::MAY_ARRIVE;
 use crate::{Error, Result};
 
 /// How often a commit whose outcome is unknown is looked up and tried again.
@@ -33,6 +35,8 @@ impl DeltaTable {
         let (mut tries, mut blind_looks) = (0, 0);
         let mut is_lost = false;
         let mut unknown: Option<Unknown> = None;
+        // Whether one of the tries that are not in the log may come to be in it.
+        let mut may_arrive = false;
         let mut seen = snapshot.and_then(|snapshot| self.with_landed(commit, snapshot));
         loop {
             match (seen, &unknown) {
@@ -60,8 +64,13 @@ impl DeltaTable {
                 }
                 (Ok((_, None)), _) if is_lost => return Ok(None),
                 (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
-                    let path = self.location().url();
-                    return Err(Error::storage("commit", path, unknown.failure.as_str()));
+                    let failure = unknown.failure.as_str();
+                    return Err(match may_arrive {
+                        true => self
+                            .location()
+                            .unknown_outcome("commit", MAY_ARRIVE, failure),
+                        false => Error::storage("commit", self.location().url(), failure),
+                    });
                 }
                 (Ok((snapshot, None)), _) => {
                     match self.try_commit(commit, &snapshot, base, tries + blind_looks == 0)? {
@@ -72,7 +81,8 @@ impl DeltaTable {
                         // What was seen last may name files that another tool has cleaned up since.
                         Attempt::Unprepared(_) if blind_looks < MAX_RETRIES => blind_looks += 1,
                         Attempt::Unprepared(error) => return Err(error),
-                        Attempt::Unknown(failure) => {
+                        Attempt::Unknown { failure, may_come } => {
+                            may_arrive |= may_come;
                             let version = snapshot.version() + 1;
                             unknown = Some(Unknown { version, failure });
                             tries += 1;
@@ -82,7 +92,8 @@ impl DeltaTable {
                 (Err(_), _) if blind_looks < MAX_RETRIES => blind_looks += 1,
                 (Err(unread), None) => return Err(unread),
                 (Err(unread), Some(unknown)) => {
-                    return Err(self.unknown_outcome(unread.chain(), unknown));
+                    let reason = format!("it cannot be read back: {}", unread.chain());
+                    return Err(self.unknown_outcome(reason, unknown));
                 }
             }
             pause((tries + blind_looks) * 5, commit.sequence);
@@ -93,11 +104,22 @@ impl DeltaTable {
     }
 
     fn unknown_outcome(&self, reason: String, unknown: &Unknown) -> Error {
-        Error::UnknownOutcome {
-            operation: "commit",
-            reason,
-            source: unknown.failure.as_str().into(),
-            path: self.location().url(),
+        let failure = unknown.failure.as_str();
+        self.location().unknown_outcome("commit", reason, failure)
+    }
+
+    /// Whether a commit that failed so may be done yet.
+    pub(super) fn may_arrive(&self, error: &KernelError) -> bool {
+        match error.without_backtrace() {
+            KernelError::ObjectStore(failure) => self.location().may_arrive(failure),
+            _ => self.location().is_elsewhere(),
+        }
+    }
+
+    fn unknown(&self, error: &KernelError) -> Attempt {
+        Attempt::Unknown {
+            failure: damage::reason(error),
+            may_come: self.may_arrive(error),
         }
     }
 
@@ -218,8 +240,8 @@ impl DeltaTable {
                 Attempt::Committed(done.commit_version())
             }
             Ok(CommitResult::Conflicted(_)) => self.conflict(commit, snapshot.version() + 1),
-            Ok(CommitResult::Retryable(retry)) => Attempt::Unknown(damage::reason(&retry.error)),
-            Err(error) => Attempt::Unknown(damage::reason(&error)),
+            Ok(CommitResult::Retryable(retry)) => self.unknown(&retry.error),
+            Err(error) => self.unknown(&error),
         })
     }
 
@@ -231,10 +253,14 @@ impl DeltaTable {
         match self.is_entry_of(version, commit.writer_id, commit.sequence) {
             Ok(Some(true)) => Attempt::Committed(version),
             Ok(Some(false)) => Attempt::Conflict,
-            Ok(None) => Attempt::Unknown(
-                "the store says that the entry exists, and does not show it".into(),
-            ),
-            Err(error) => Attempt::Unknown(error.chain()),
+            Ok(None) => Attempt::Unknown {
+                failure: "the store says that the entry exists, and does not show it".into(),
+                may_come: true,
+            },
+            Err(error) => Attempt::Unknown {
+                failure: error.chain(),
+                may_come: true,
+            },
         }
     }
 }
@@ -250,7 +276,10 @@ enum Attempt {
     Conflict,
     /// Nothing was written.
     Unprepared(Error),
-    Unknown(String),
+    Unknown {
+        failure: String,
+        may_come: bool,
+    },
 }
 
 /// Waits a little longer each time, spread by the sequence so that writers do not march in step.
@@ -262,6 +291,7 @@ pub(super) fn pause(step: u32, sequence: i64) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use arrow_array::RecordBatch;
     use emberlens_testkit::{Fault, FaultStore, Operation};
@@ -354,6 +384,39 @@ mod tests {
         let clean = DeltaTable::open(Location::in_store(inner, "t").unwrap()).unwrap();
         let snapshot = clean.snapshot().unwrap();
         assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (2, 1));
+    }
+
+    /// Every answer is a time-out, and what was sent arrives after the last look.
+    #[test]
+    fn a_commit_without_an_answer_may_still_arrive_and_is_there_once() {
+        let inner = Arc::new(InMemory::new());
+        let is_down = Arc::new(AtomicBool::new(false));
+        let down = is_down.clone();
+        let store = Arc::new(FaultStore::new(inner, move |call| {
+            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+            (is_commit && down.load(Ordering::SeqCst)).then_some(Fault::Later)
+        }));
+        let place = |folder| {
+            let place = Location::in_store(store.clone(), folder).unwrap();
+            place.assume_atomic_creates()
+        };
+        let table = DeltaTable::create(place("t"), &rows(0).schema()).unwrap();
+        is_down.store(true, Ordering::SeqCst);
+        let errors = [
+            table.append("w", 0, &[rows(1)]).unwrap_err(),
+            DeltaTable::create(place("other"), &rows(0).schema()).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
+            assert!(error.to_string().contains("may still arrive"), "{error}");
+        }
+        is_down.store(false, Ordering::SeqCst);
+        assert_eq!(table.snapshot().unwrap().version(), 0);
+        assert!(futures::executor::block_on(store.deliver()) > 2);
+        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
+        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
+        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
+        assert!(DeltaTable::exists(&place("other")).unwrap());
     }
 
     #[test]

@@ -48,8 +48,12 @@ impl DeltaTable {
     ///
     /// # Errors
     /// `Corrupt` names a file that is not as it was written: its damage must not be copied into a
-    /// file with a new checksum.
+    /// file with a new checksum. It names an entry of the log that is missing or damaged too: files
+    /// that it told of would be taken for unneeded afterwards.
     pub(crate) fn compact(&self) -> Result<Compacted> {
+        if let Some(problem) = self.log_problems().into_iter().next() {
+            return Err(problem);
+        }
         for _ in 0..MAX_CONFLICTS {
             let snapshot = self.latest()?;
             let mut done = Compacted {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use delta_kernel::{KernelError, KernelResult};
 
 use crate::error::panic_message;
-use crate::storage::Location;
+use crate::storage::{Location, bare_urls};
 use crate::{Error, Result};
 
 /// How often a log is listed before a version that its listing lacks counts as missing.
 const LOOKS: u32 = 6;
 
-/// The kernel's words without the stack trace that it adds where `RUST_BACKTRACE` is set.
+/// The kernel's words without the stack trace that it adds where `RUST_BACKTRACE` is set, and without
+/// credentials in URLs that it quotes.
 pub(super) fn reason(error: &KernelError) -> String {
-    error.without_backtrace().to_string()
+    bare_urls(&error.without_backtrace().to_string())
 }
 
 /// Runs a step of reading a log; a panic of the kernel, or of a decoder below it, is an error that
@@ -51,9 +52,26 @@ fn is_gap(error: &KernelError) -> bool {
     matches!(error.without_backtrace(), KernelError::MissingVersion(_))
 }
 
-/// The error for a log that cannot be read; it names the damaged entry where one is found.
-pub(super) fn log_error(table: &Location, error: &KernelError) -> Error {
-    unreadable(table, reason(error))
+/// The error for a log that cannot be read: what the store said, or the damage, with the entry where one
+/// is found.
+fn log_error(table: &Location, error: &KernelError) -> Error {
+    match is_of_the_store(error) {
+        true => Error::storage("read the log", table.url(), reason(error)),
+        false => unreadable(table, reason(error)),
+    }
+}
+
+/// Whether the store failed, rather than what is in it.
+fn is_of_the_store(error: &KernelError) -> bool {
+    use object_store::Error::{InvalidPath, NotFound, NotSupported};
+    match error.without_backtrace() {
+        KernelError::ObjectStore(error) => !matches!(
+            error,
+            // What a log that leads elsewhere is refused with.
+            NotSupported { .. } | InvalidPath { .. } | NotFound { .. }
+        ),
+        _ => false,
+    }
 }
 
 fn unreadable(table: &Location, reason: String) -> Error {

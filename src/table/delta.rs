@@ -20,7 +20,7 @@ use super::damage;
 use super::fence::Owner;
 use super::latest::Latest;
 use super::snapshot::Snapshot;
-use crate::storage::Location;
+use crate::storage::{Location, LogView, MAY_ARRIVE};
 use crate::{Error, Result};
 
 /// How often the creation of a table whose outcome is unknown is looked up and tried again.
@@ -85,7 +85,14 @@ impl DeltaTable {
                 (Some(true), _) => return table.confirm(0).map(|_| table),
                 (None, Some(failure)) if !Self::exists(&table.location)? => {
                     if retry == MAX_RETRIES {
-                        return Err(table.failed("create the table", failure));
+                        return Err(match table.may_arrive(&failure) {
+                            true => table.location.unknown_outcome(
+                                "create the table",
+                                MAY_ARRIVE,
+                                damage::reason(&failure),
+                            ),
+                            false => table.failed("create the table", failure),
+                        });
                     }
                     std::thread::sleep(Duration::from_millis(5 * (retry + 1)));
                 }
@@ -229,7 +236,13 @@ impl DeltaTable {
     }
 
     fn load(&self, version: Option<u64>) -> Result<Snapshot> {
-        let engine = self.location.engine();
+        self.load_seeing(version, LogView::default())
+            .or_else(|error| self.despite_checkpoints(version, error))
+    }
+
+    /// A version, or the latest, of the log as the view shows it.
+    pub(super) fn load_seeing(&self, version: Option<u64>, view: LogView) -> Result<Snapshot> {
+        let engine = self.location.engine_seeing(&view);
         let url = self.location.table_url()?;
         let kernel = damage::guarded_listing(&self.location, || {
             let mut builder = KernelSnapshot::builder_for(url.as_str());
@@ -238,7 +251,7 @@ impl DeltaTable {
             }
             builder.build(engine.as_ref())
         })?;
-        Snapshot::try_new(self.location.clone(), kernel)
+        Snapshot::of_view(self.location.clone(), kernel, view)
     }
 
     fn already_exists(&self) -> Error {

@@ -147,12 +147,30 @@ mod tests {
         assert_eq!(table.snapshot().unwrap().version(), 3);
         assert_eq!(gaps.load(Ordering::SeqCst), 0);
         gaps.store(1, Ordering::SeqCst);
-        let problems = table.verify(|_| ()).problems;
+        let problems = table.verify(None, |_| ()).problems;
         assert!(problems.is_empty(), "{problems:?}");
         // A gap that stays is damage.
         gaps.store(usize::MAX, Ordering::SeqCst);
         let error = table.snapshot().unwrap_err().to_string();
         assert!(error.contains("is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_no_damage() {
+        let inner = Arc::new(InMemory::new());
+        let at = |store: Arc<dyn object_store::ObjectStore>| {
+            Location::in_store(store, "t")
+                .unwrap()
+                .assume_atomic_creates()
+        };
+        let rows = Columns::new().with("x", vec![0_i64]).into_batch("test");
+        DeltaTable::create(at(inner.clone()), &rows.unwrap().schema()).unwrap();
+        let silent = FaultStore::new(inner, |call| {
+            (call.operation == Operation::Read).then_some(Fault::Before)
+        });
+        let place = at(Arc::new(silent));
+        let error = DeltaTable::at(place).snapshot().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Storage, "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod actions;
 mod announce;
 mod append;
+mod around;
 mod attempt;
 mod bounds;
 mod check;
@@ -31,6 +32,7 @@ pub mod import;
 mod instances;
 mod latest;
 mod local_name;
+mod log_flaws;
 mod needed;
 mod nested;
 mod revisions;

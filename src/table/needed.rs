@@ -35,6 +35,9 @@ impl DeltaTable {
     /// # Errors
     /// `Corrupt` for a log that does not tell: then nothing is known to be unneeded.
     pub(crate) fn needed_files(&self, since_us: i64, versions: &[u64]) -> Result<Needed> {
+        if let Some(problem) = self.log_problems().into_iter().next() {
+            return Err(problem);
+        }
         let latest = self.snapshot()?;
         let mut held: HashSet<String> = latest.paths()?.into_iter().collect();
         for &version in versions.iter().filter(|&&one| one != latest.version()) {
@@ -47,6 +50,31 @@ impl DeltaTable {
             held,
             recent: recent.into_iter().collect(),
         })
+    }
+
+    /// One of these names that the table neither holds nor ever took out: the commit that brought it is
+    /// not in the log any more. `None` as well where the log does not reach back to its beginning.
+    ///
+    /// # Errors
+    /// As [`DeltaTable::needed_files`].
+    pub(crate) fn unknown_file(&self, needed: &Needed, names: &[String]) -> Result<Option<String>> {
+        let mut unknown: HashSet<&String> = names.iter().collect();
+        unknown.retain(|name| !needed.held.contains(*name));
+        if unknown.is_empty() {
+            return Ok(None);
+        }
+        let log = self.location().join("_delta_log");
+        let entries = log.list_files()?.into_iter();
+        let entries: Vec<String> = entries.filter(|name| version_of(name).is_some()).collect();
+        if entries.iter().all(|name| version_of(name) != Some(0)) {
+            return Ok(None);
+        }
+        for name in entries {
+            for removed in removals(&log.join(&name))? {
+                unknown.remove(&removed);
+            }
+        }
+        Ok(unknown.into_iter().min().cloned())
     }
 
     fn removed_since(&self, since_us: i64, latest: u64) -> Result<Vec<String>> {

@@ -1,6 +1,6 @@
 //! One version of a table: schema, counts and rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -8,13 +8,14 @@ use arrow_schema::{Schema, SchemaRef};
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::expressions::{Expression, Predicate, PredicateRef, lit};
 use delta_kernel::scan::ScanMetadata;
-use delta_kernel::scan::state::ScanFile;
+use delta_kernel::scan::state::{DvInfo, ScanFile};
 use delta_kernel::snapshot::SnapshotRef;
 
 use super::column_names;
 use super::damage;
+use super::delta::DeltaTable;
 use super::rows::{PassOver, Rows};
-use crate::storage::{Location, leads_out};
+use crate::storage::{Location, LogView, leads_out, without_credentials};
 use crate::{Error, Result};
 
 /// Which rows of a table are wanted: those whose `column` is a text from `low` to `high`.
@@ -41,10 +42,21 @@ pub struct Snapshot {
     location: Location,
     kernel: SnapshotRef,
     schema: SchemaRef,
+    /// How the log looked that it was read from.
+    view: LogView,
 }
 
 impl Snapshot {
     pub(super) fn try_new(location: Location, kernel: SnapshotRef) -> Result<Self> {
+        Self::of_view(location, kernel, LogView::default())
+    }
+
+    pub(super) fn of_view(location: Location, kernel: SnapshotRef, view: LogView) -> Result<Self> {
+        let version = kernel.version();
+        if i64::try_from(version).is_err() {
+            let reason = format!("version {version} is none that Delta counts to");
+            return Err(corrupt(&location, reason));
+        }
         let schema: Schema = kernel
             .schema()
             .as_ref()
@@ -54,6 +66,7 @@ impl Snapshot {
             location,
             kernel,
             schema: Arc::new(schema),
+            view,
         })
     }
 
@@ -79,12 +92,17 @@ impl Snapshot {
                 Some(stats) => stats.num_records,
                 None => self.count_rows(&file)?,
             };
-            total = total.checked_add(rows).ok_or_else(|| {
-                let reason = format!("it counts {total} and {rows} rows, which no table holds");
-                corrupt(&self.location, reason)
-            })?;
+            total = self.sum(total, rows)?;
         }
         Ok(total)
+    }
+
+    /// Counts are the log's, so that their sum may be any.
+    fn sum(&self, total: u64, rows: u64) -> Result<u64> {
+        total.checked_add(rows).ok_or_else(|| {
+            let reason = format!("it counts {total} and {rows} rows, which no table holds");
+            corrupt(&self.location, reason)
+        })
     }
 
     /// Size of the data files in bytes.
@@ -140,6 +158,31 @@ impl Snapshot {
         )
     }
 
+    /// The rows of files that are not of this version, with the columns of `schema`.
+    pub(crate) fn rows_named(
+        &self,
+        names: Vec<String>,
+        schema: SchemaRef,
+        pass_over: PassOver,
+    ) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
+        let unlisted = |path| ScanFile {
+            path,
+            size: 0,
+            modification_time: 0,
+            stats: None,
+            dv_info: DvInfo::default(),
+            transform: None,
+            partition_values: HashMap::new(),
+        };
+        let files = names.into_iter().map(unlisted).collect();
+        self.rows(files, schema, Some(pass_over))
+    }
+
+    /// The names of the files in the table's folder, of whichever version.
+    pub(crate) fn files_there(&self) -> Result<HashSet<String>> {
+        Ok(self.location.list_files()?.into_iter().collect())
+    }
+
     /// All rows in one batch.
     ///
     /// # Errors
@@ -172,6 +215,11 @@ impl Snapshot {
     /// The data files of this version in the order of their names, which is the order of writing.
     pub(super) fn files(&self) -> Result<Vec<ScanFile>> {
         self.files_in(self.scan_pages()?)
+    }
+
+    /// The same, without help from the entries where a checkpoint is damaged.
+    pub(super) fn files_by_its_log(&self) -> Result<Vec<ScanFile>> {
+        self.files_in(self.read_pages(None)?)
     }
 
     /// The files that can hold the wanted rows, in the same order.
@@ -214,13 +262,13 @@ impl Snapshot {
                 first_row,
                 rows,
             });
-            first_row += rows;
+            first_row = self.sum(first_row, rows)?;
         }
         Ok(laid_out)
     }
 
     /// The names of the data files of this version.
-    pub(super) fn paths(&self) -> Result<Vec<String>> {
+    pub(crate) fn paths(&self) -> Result<Vec<String>> {
         Ok(self.files()?.into_iter().map(|file| file.path).collect())
     }
 
@@ -243,7 +291,18 @@ impl Snapshot {
 
     /// The same without entries whose statistics rule the predicate out.
     fn pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
-        let engine = self.location.engine();
+        self.read_pages(predicate.clone()).or_else(|error| {
+            if !self.view.is_plain() {
+                return Err(error);
+            }
+            let table = DeltaTable::at(self.location.clone());
+            let by_entries = table.despite_checkpoints(Some(self.version()), error)?;
+            by_entries.read_pages(predicate)
+        })
+    }
+
+    fn read_pages(&self, predicate: Option<PredicateRef>) -> Result<Vec<ScanMetadata>> {
+        let engine = self.location.engine_seeing(&self.view);
         damage::guarded(&self.location, || {
             let builder = self.kernel.clone().scan_builder();
             let scan = builder.with_predicate(predicate).build()?;
@@ -271,7 +330,8 @@ pub(super) struct FileRows {
 /// Refuses what our own tables never hold and what could lead out of the table's folder.
 fn check_file(location: &Location, file: &ScanFile) -> Result<()> {
     if let Some(why) = leads_out(&file.path) {
-        let reason = format!("it names the file {:?}, which {why}", file.path);
+        let path = without_credentials(&file.path);
+        let reason = format!("it names the file {path:?}, which {why}");
         return Err(corrupt(location, reason));
     }
     if file.size < 0 {
@@ -300,124 +360,4 @@ fn corrupt(location: &Location, reason: String) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::{Columns, DeltaTable, Role, role};
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float32Type, Int64Type};
-
-    fn losses(values: Vec<f32>) -> RecordBatch {
-        Columns::new()
-            .with("loss", values)
-            .into_batch("test")
-            .unwrap()
-    }
-
-    fn table(first: &RecordBatch) -> DeltaTable {
-        let location = Location::open("memory://").unwrap().join("t");
-        DeltaTable::create(location, &first.schema()).unwrap()
-    }
-
-    #[test]
-    fn rows_come_back_in_the_order_they_were_appended() {
-        let table = table(&losses(vec![]));
-        for k in 0..12 {
-            table
-                .append("w", k, &[losses(vec![k as f32, k as f32 + 0.5])])
-                .unwrap();
-        }
-        let read = table.snapshot().unwrap().read(Some(&["loss"])).unwrap();
-        let values = read
-            .column(0)
-            .as_primitive::<Float32Type>()
-            .values()
-            .to_vec();
-        assert_eq!(values, (0..24).map(|k| k as f32 / 2.0).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn rows_of_a_new_writer_come_after_those_of_the_old() {
-        let table = table(&losses(vec![]));
-        for k in 0..3 {
-            table.append("old", k, &[losses(vec![k as f32])]).unwrap();
-        }
-        table.append("new", 0, &[losses(vec![9.0])]).unwrap();
-        let read = table.snapshot().unwrap().read(None).unwrap();
-        let values = read.column(0).as_primitive::<Float32Type>();
-        assert_eq!(values.values().to_vec(), [0.0, 1.0, 2.0, 9.0]);
-    }
-
-    #[test]
-    fn a_commit_of_the_same_name_is_not_written_twice() {
-        let table = table(&losses(vec![]));
-        let first = table.append("w", 0, &[losses(vec![1.0])]).unwrap();
-        assert_eq!(table.append("w", 0, &[losses(vec![1.0])]).unwrap(), first);
-        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
-    }
-
-    #[test]
-    fn a_new_column_reads_as_null_in_old_rows_and_keeps_its_role() {
-        let table = table(&losses(vec![]));
-        table.append("w", 0, &[losses(vec![1.0])]).unwrap();
-        let wider = Columns::new()
-            .with("loss", vec![2.0_f32])
-            .with(
-                "label",
-                crate::table::Column::from(vec![7_i64]).role(Role::category(["a"])),
-            )
-            .into_batch("test")
-            .unwrap();
-        table.append("w", 1, &[wider]).unwrap();
-        let read = table.snapshot().unwrap().read(None).unwrap();
-        let labels = read
-            .column_by_name("label")
-            .unwrap()
-            .as_primitive::<Int64Type>()
-            .clone();
-        assert_eq!(labels.iter().collect::<Vec<_>>(), [None, Some(7)]);
-        assert_eq!(
-            role(read.schema().field_with_name("label").unwrap()),
-            Some(Role::category(["a"]))
-        );
-    }
-
-    #[test]
-    fn a_changed_type_is_refused_with_both_types() {
-        let table = table(&losses(vec![]));
-        let other = Columns::new()
-            .with("loss", vec!["high"])
-            .into_batch("test")
-            .unwrap();
-        let error = table.append("w", 0, &[other]).unwrap_err().to_string();
-        assert!(
-            error.contains("Float32") && error.contains("Utf8"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_old_version_stays_as_it_was() {
-        let table = table(&losses(vec![]));
-        let old = table.append("w", 0, &[losses(vec![1.0])]).unwrap();
-        table.append("w", 1, &[losses(vec![2.0])]).unwrap();
-        assert_eq!(table.snapshot_at(old).unwrap().row_count().unwrap(), 1);
-        assert!(matches!(table.snapshot_at(99), Err(Error::NotFound { .. })));
-    }
-
-    #[test]
-    fn writers_at_once_lose_and_double_nothing() {
-        let table = table(&losses(vec![]));
-        std::thread::scope(|scope| {
-            for writer in 0..4 {
-                let table = table.clone();
-                scope.spawn(move || {
-                    for k in 0..5 {
-                        let batch = losses(vec![writer as f32]);
-                        table.append(&format!("w{writer}"), k, &[batch]).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 20);
-    }
-}
+mod tests;

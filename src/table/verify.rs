@@ -1,29 +1,12 @@
 //! Reading all of a table to find out what is damaged.
 
-use std::collections::HashMap;
-
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use delta_kernel::scan::state::ScanFile;
 
 use super::decode;
 use super::delta::DeltaTable;
-use crate::storage::Location;
 use crate::{Error, Result};
-
-/// The actions of the Delta protocol. Readers pass over others, as over a damaged name.
-const ACTIONS: [&str; 10] = [
-    "add",
-    "remove",
-    "metaData",
-    "protocol",
-    "txn",
-    "commitInfo",
-    "domainMetadata",
-    "cdc",
-    "checkpointMetadata",
-    "sidecar",
-];
 
 /// What was read of a table, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -36,17 +19,23 @@ pub(crate) struct TableCheck {
 }
 
 impl DeltaTable {
-    /// Reads the log and every file of the latest version; `each` sees the rows of every
+    /// Reads the log and every file of a version, or of the latest; `each` sees the rows of every
     /// file that can be read.
     ///
     /// # Memory
     /// One file and its rows.
-    pub(crate) fn verify(&self, mut each: impl FnMut(&[RecordBatch])) -> TableCheck {
+    pub(crate) fn verify(
+        &self,
+        version: Option<u64>,
+        mut each: impl FnMut(&[RecordBatch]),
+    ) -> TableCheck {
         let mut check = TableCheck::default();
-        check.problems.extend(self.damaged_log());
-        let opened = self
-            .snapshot()
-            .and_then(|snapshot| snapshot.files().map(|files| (snapshot, files)));
+        check.problems.extend(self.log_problems());
+        let opened = match version {
+            Some(version) => self.snapshot_at(version),
+            None => self.snapshot(),
+        };
+        let opened = opened.and_then(|snapshot| snapshot.files().map(|files| (snapshot, files)));
         match opened {
             Err(error) => check.problems.push(error),
             Ok((snapshot, files)) => {
@@ -62,46 +51,6 @@ impl DeltaTable {
             }
         }
         check
-    }
-
-    /// Entries of the log that are not there although later ones are, and those that say nothing: the
-    /// kernel takes an empty entry for a commit without actions.
-    fn damaged_log(&self) -> Vec<Error> {
-        let log = self.location().join("_delta_log");
-        let names = match log.list_files() {
-            Ok(names) => names,
-            Err(error) => return vec![error],
-        };
-        let number = |name: &String, end: &str| name.strip_suffix(end)?.parse::<u64>().ok();
-        let checkpoints = names
-            .iter()
-            .filter_map(|name| number(name, ".checkpoint.parquet"));
-        // Entries up to a checkpoint may be cleaned up.
-        let mut expected = checkpoints.max().map_or(0, |version| version + 1);
-        let mut problems = Vec::new();
-        for version in names.iter().filter_map(|name| number(name, ".json")) {
-            if version < expected {
-                continue;
-            }
-            // A listing of a folder that is written to may lack an entry that is there.
-            let entry = |version: u64| log.join(&format!("{version:020}.json"));
-            let is_there =
-                |entry: Location| entry.read_if_exists().is_ok_and(|read| read.is_some());
-            while version > expected && is_there(entry(expected)) {
-                problems.extend(entry_problem(&entry(expected)));
-                expected += 1;
-            }
-            if version > expected {
-                problems.push(Error::Corrupt {
-                    what: "table log",
-                    reason: format!("versions {expected} to {} are missing", version - 1),
-                    path: log.url(),
-                });
-            }
-            expected = version + 1;
-            problems.extend(entry_problem(&entry(version)));
-        }
-        problems
     }
 
     fn verify_file(
@@ -187,36 +136,4 @@ fn checksum_of(name: &str) -> Option<u32> {
     (is_ours && is_checksum)
         .then(|| u32::from_str_radix(checksum, 16).ok())
         .flatten()
-}
-
-/// What is wrong with one entry of a log.
-fn entry_problem(entry: &Location) -> Option<Error> {
-    let corrupt = |reason: String| Error::Corrupt {
-        what: "table log",
-        reason,
-        path: entry.url(),
-    };
-    let bytes = match entry.read() {
-        Ok(bytes) => bytes,
-        Err(error) => return Some(error),
-    };
-    let lines = bytes.split(|byte| *byte == b'\n');
-    let mut actions = lines
-        .filter(|line| !line.trim_ascii().is_empty())
-        .peekable();
-    if actions.peek().is_none() {
-        return Some(corrupt("it is empty".into()));
-    }
-    actions.find_map(|line| {
-        let parsed = serde_json::from_slice::<HashMap<String, serde::de::IgnoredAny>>(line);
-        let unknown = match parsed {
-            Ok(action) => action
-                .into_keys()
-                .find(|kind| !ACTIONS.contains(&kind.as_str()))?,
-            Err(error) => return Some(corrupt(error.to_string())),
-        };
-        Some(corrupt(format!(
-            "it has the action `{unknown}`, which Delta does not"
-        )))
-    })
 }

@@ -18,6 +18,8 @@ use crate::short::cut_short;
 /// How many of the objects written last a stale listing leaves out.
 const HIDDEN: usize = 3;
 
+type Write = (Path, PutPayload, PutOptions);
+
 type Plan = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 
 /// An object store in front of another one that fails as its plan says.
@@ -41,8 +43,10 @@ pub struct FaultStore {
 struct State {
     plan: Plan,
     calls: Vec<Call>,
-    /// Writes that are still on their way.
-    late: Vec<(Path, PutPayload, PutOptions)>,
+    /// Writes that are still on their way: to come before the next one to their object, and to come when
+    /// they are called for.
+    late: Vec<Write>,
+    later: Vec<Write>,
     /// The objects that were created last.
     newest: VecDeque<Path>,
 }
@@ -62,6 +66,7 @@ impl FaultStore {
                 plan: Box::new(plan),
                 calls: Vec::new(),
                 late: Vec::new(),
+                later: Vec::new(),
                 newest: VecDeque::new(),
             }),
         }
@@ -70,6 +75,17 @@ impl FaultStore {
     /// The calls so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// Lets every write arrive that met [`Fault::Later`], in the order they were sent; how many.
+    pub async fn deliver(&self) -> usize {
+        let later = std::mem::take(&mut self.state().later);
+        let count = later.len();
+        for (path, payload, options) in later {
+            // Whoever sent it is told nothing any more.
+            let _ = self.inner.put_opts(&path, payload, options).await;
+        }
+        count
     }
 
     /// A write to this object that is still on its way.
@@ -164,7 +180,7 @@ async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) ->
     match fault {
         // What these do is done to the answer, or was done twice.
         None | Some(Fault::Stale | Fault::Gap | Fault::Short | Fault::Twice) => Ok(done),
-        Some(Fault::TimeOut | Fault::Late) => Err(planned("timed out")),
+        Some(Fault::TimeOut | Fault::Late | Fault::Later) => Err(planned("timed out")),
         Some(_) => Err(planned("failed after it was done")),
     }
 }
@@ -217,10 +233,13 @@ impl ObjectStore for FaultStore {
             Ok(done)
         };
         let fault = self.fault(operation, location);
-        if fault == Some(Fault::Late) {
-            self.state()
-                .late
-                .push((location.clone(), payload.clone(), options.clone()));
+        if let Some(Fault::Late | Fault::Later) = fault {
+            let mut state = self.state();
+            let list = match fault {
+                Some(Fault::Later) => &mut state.later,
+                _ => &mut state.late,
+            };
+            list.push((location.clone(), payload.clone(), options.clone()));
             return Err(planned("timed out"));
         }
         if fault == Some(Fault::Twice) {

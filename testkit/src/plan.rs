@@ -40,6 +40,9 @@ pub enum Fault {
     /// The store says that it waited too long; a write is done only when the next one to the same
     /// object comes.
     Late,
+    /// The store says that it waited too long; a write is done only when
+    /// [`FaultStore::deliver`](crate::FaultStore::deliver) is called.
+    Later,
     /// The store panics before anything was done.
     Panic,
     /// A listing leaves out the objects that were written last.
@@ -54,8 +57,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A plan by which `percent` of the writes fail before they are done, as many after it, as many in
-    /// a time-out. Of the reads `percent` fail or, every other one, are short; of the listings `percent`
+    /// A plan by which `percent` of the writes fail before they are done, as many after it or are sent
+    /// twice, as many in a time-out, of which every other one arrives late. Of the reads `percent` fail or, every other one, are short; of the listings `percent`
     /// fail, are stale or have a gap. The same seed gives the same plan.
     pub fn at_random(
         seed: u64,
@@ -70,7 +73,8 @@ impl Fault {
                 Operation::List if is_odd && drawn >> 63 == 1 => &[Fault::Gap],
                 Operation::List if is_odd => &[Fault::Stale],
                 Operation::Read | Operation::List => &[Fault::Before],
-                _ => &[Fault::Before, Fault::After, Fault::TimeOut],
+                _ if is_odd => &[Fault::Before, Fault::After, Fault::TimeOut],
+                _ => &[Fault::Before, Fault::Twice, Fault::Late],
             };
             let place = drawn % 100 / percent.max(1);
             faults
@@ -98,9 +102,10 @@ mod tests {
 
     #[test]
     fn faults_at_random_come_as_often_as_they_should() {
-        let writes = [Fault::Before, Fault::After, Fault::TimeOut].as_slice();
+        let writes = [Fault::After, Fault::Twice, Fault::TimeOut, Fault::Late].as_slice();
         for (operation, faults, each) in [
-            (Operation::Create, writes, 2_000),
+            (Operation::Create, [Fault::Before].as_slice(), 2_000),
+            (Operation::Create, writes, 1_000),
             (Operation::Read, &[Fault::Before, Fault::Short], 1_000),
             (Operation::List, &[Fault::Before], 1_000),
             (Operation::List, &[Fault::Stale, Fault::Gap], 500),

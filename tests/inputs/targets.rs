@@ -4,17 +4,20 @@
 //! only when the library is broken. Each gets inputs from `no_input_is_too_strange.rs`, and in `fuzz/`
 //! such as coverage chooses.
 
+#[path = "conditions.rs"]
+mod conditions;
 #[path = "foreign.rs"]
 pub mod foreign;
+#[path = "good.rs"]
+mod good;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 use std::time::Duration;
 
 use emberlens::collect::Silent;
-use emberlens::reduce::{Pacmap, Pca, Projection, Reducer, Umap, load};
+use emberlens::reduce::load;
 use emberlens::run::{Project, RunReader};
 use emberlens::storage::{Location, names};
 use emberlens::table::export::Format;
@@ -22,11 +25,16 @@ use emberlens::table::{Columns, DeltaTable, Table, role};
 use ndarray::Array2;
 use serde_json::Value;
 
+pub use conditions::filter;
+pub use good::good_inputs;
+
+use good::fixture;
+
 /// A function that answers every input.
 pub type Target = fn(&[u8]);
 
 /// All targets that need the library alone, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("documents", documents),
     ("run", run),
     ("log", log),
@@ -34,6 +42,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("names", names_and_addresses),
     ("projection", projection),
     ("annotations", foreign::annotations),
+    ("filter", filter),
 ];
 
 /// What separates the entries of a log within an input.
@@ -110,12 +119,31 @@ fn read_run((project, run): (Project, Location), input: &[u8]) {
     let (beats, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with(b"{\"pid\""));
     let beats = beats.into_iter().take(1);
     let beats = beats.map(|beat| ("heartbeat.json".to_owned(), beat));
-    let documents = (0_u64..).zip(lines);
-    let documents = documents.map(|(number, line)| (format!("{number:020}.json"), line));
+    let documents = (0_u64..).zip(lines).map(|(number, line)| {
+        let (number, document) = numbered(number, line);
+        (format!("{number}.json"), document)
+    });
     fill(&run.join("run"), documents.chain(beats));
     let _ = project.runs();
     if let Ok(reader) = project.open_run(RUN) {
         look_at(&reader);
+    }
+}
+
+/// The number in the name of a file, and the file: `@18446744073709551615 {...}` asks for a number of its
+/// own, anything else has its place among the others.
+fn numbered(place: u64, file: &[u8]) -> (String, &[u8]) {
+    let asked = file.strip_prefix(b"@").and_then(|rest| {
+        let digits = rest
+            .iter()
+            .take(20)
+            .take_while(|byte| byte.is_ascii_digit());
+        let (digits, rest) = rest.split_at(digits.count());
+        Some((String::from_utf8_lossy(digits), rest.strip_prefix(b" ")?))
+    });
+    match asked {
+        Some((digits, rest)) => (format!("{digits:0>20}"), rest),
+        None => (format!("{place:020}"), file),
     }
 }
 
@@ -166,11 +194,12 @@ pub fn log(input: &[u8]) {
     fill(
         &table.join("_delta_log"),
         entries.map(|(version, entry)| {
+            let (version, entry) = numbered(version, entry);
             let kind = match entry.starts_with(b"PAR1") {
                 true => "checkpoint.parquet",
                 false => "json",
             };
-            (format!("{version:020}.{kind}"), entry)
+            (format!("{version}.{kind}"), entry)
         }),
     );
     let Ok(opened) = DeltaTable::open(table.clone()) else {
@@ -296,139 +325,4 @@ fn is_quick(header: &[u8]) -> bool {
     let asks = ["transform_epochs", "negative_sample_rate"]
         .map(|name| header["params"][name].as_u64().unwrap_or_default());
     asks.iter().all(|asked| *asked <= 1000)
-}
-
-/// Inputs that are right, for a target to start from.
-pub fn good_inputs(target: &str) -> Vec<Vec<u8>> {
-    let read = |path: PathBuf| fs::read(path).expect("the fixture is there");
-    let log_of = |path: &str| {
-        let entries = fixture(|file| file.contains(path) && file.contains("_delta_log"));
-        let entries: Vec<Vec<u8>> = entries.into_iter().map(read).collect();
-        entries.join(ENTRY)
-    };
-    match target {
-        "documents" | "run" => ["/cnn-", "/ddp-"]
-            .map(|run| {
-                let files = fixture(|path| path.contains(run) && path.contains("/run/0"));
-                let documents: Vec<Vec<u8>> = files.into_iter().map(read).collect();
-                documents.join(&b'\n')
-            })
-            .into_iter()
-            .flat_map(|documents| [unsealed(&documents), documents])
-            .chain([HEARTBEAT.to_vec()])
-            .collect(),
-        "log" => vec![
-            log_of("metrics/default"),
-            log_of("scalars"),
-            log_of("tables/letters"),
-            checkpointed().clone(),
-        ],
-        "data_file" => fixture(|path| path.ends_with(".parquet"))
-            .into_iter()
-            .map(read)
-            .collect(),
-        "names" => [
-            "../x",
-            "ResNet 18 (lr=0.1)",
-            "学習",
-            "a\nb",
-            "memory://p/x",
-            "s3://me:secret@host/a b",
-            "embedding",
-            "C:\\x",
-            "CON",
-            "cnn-0123456789abcdef",
-            "rows.parquet",
-            "\u{202e}x",
-        ]
-        .map(|name| name.as_bytes().to_vec())
-        .into(),
-        "projection" => projections(),
-        "annotations" => foreign::good_inputs(),
-        _ => Vec::new(),
-    }
-}
-
-/// What a run has while it goes on.
-const HEARTBEAT: &[u8] = br#"{"time_us":1795877888054318,"kind":"created","format_version":"1.0","id":"cnn-01m8hakr1p6tzq2k","name":"cnn","project":"Fixture","emberlens_version":"0.1.0"}
-{"pid":1,"host":"h","boot_id":"b","pid_namespace":"pid:[1]","process_start":1,"time_us":1795877888054318}"#;
-
-/// Documents without their checksums, which would keep every change from being read.
-fn unsealed(documents: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(documents);
-    let lines = text
-        .lines()
-        .map(|line| match line.rsplit_once(",\"crc32\"") {
-            Some((content, _)) => format!("{content}}}"),
-            None => line.to_owned(),
-        });
-    lines.collect::<Vec<_>>().join("\n").into_bytes()
-}
-
-/// A small projection of every method.
-fn projections() -> Vec<Vec<u8>> {
-    let x = Array2::from_shape_fn((40, 3), |(row, axis)| ((row * (axis + 3)) % 17) as f32);
-    let pca = Pca::params()
-        .dims(2)
-        .fit(x.view())
-        .and_then(|fitted| fitted.to_bytes());
-    let pacmap = Pacmap::params()
-        .fit(x.view())
-        .and_then(|fitted| fitted.to_bytes());
-    let umap = Umap::params()
-        .fit(x.view())
-        .and_then(|fitted| fitted.to_bytes());
-    [pca, pacmap, umap]
-        .into_iter()
-        .map(|bytes| bytes.expect("forty rows can be reduced"))
-        .collect()
-}
-
-/// A log of two versions and a checkpoint.
-fn checkpointed() -> &'static Vec<u8> {
-    static LOG: OnceLock<Vec<u8>> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let place = Location::open("memory://").expect("memory opens").join("t");
-        let rows = |number: i64| {
-            let columns = Columns::new().with("x", vec![number]);
-            columns.into_batch("fuzz").expect("one column")
-        };
-        let table = DeltaTable::create(place.clone(), &rows(0).schema()).expect("a new table");
-        for number in 0..50 {
-            let appended = table.append("a", number, &[rows(number)]);
-            appended.expect("memory takes everything");
-        }
-        let log = place.join("_delta_log");
-        let read = |name: &str| log.join(name).read().expect("it was written").to_vec();
-        let names = [0, 1].map(|version| format!("{version:020}.json"));
-        let mut entries: Vec<Vec<u8>> = names.iter().map(|name| read(name)).collect();
-        entries.push(read("00000000000000000050.checkpoint.parquet"));
-        entries.join(ENTRY)
-    })
-}
-
-/// Files of the fixture of the present format whose path is wanted, sorted.
-fn fixture(wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder)
-            .expect("the fixture is there")
-            .flatten()
-        {
-            let path = entry.path();
-            match path.is_dir() {
-                true => walk(&path, found),
-                false => found.push(path),
-            }
-        }
-    }
-    // The crate that includes this file lies in the repository or in a folder of it.
-    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let mut fixtures = folders.map(|folder| folder.join("tests/fixtures/format-1.0"));
-    let mut found = Vec::new();
-    if let Some(folder) = fixtures.find(|folder| folder.is_dir()) {
-        walk(&folder, &mut found);
-    }
-    found.retain(|path| wanted(&path.to_string_lossy()));
-    found.sort();
-    found
 }

@@ -16,11 +16,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use emberlens::collect::Silent;
 use emberlens::reduce::Pca;
 use emberlens::run::{At, MetricsTableWriter, Project};
 use emberlens::storage::Location;
@@ -189,6 +191,56 @@ fn tables_after_a_power_cut_agree_in_every_tool() {
     }
     assert!(tables.len() > oracles(), "{} tables", tables.len());
     all_same_everywhere(&python, &tables);
+}
+
+/// More commits than a log takes without a checkpoint, of two ranks.
+const EPOCHS: i64 = 27;
+
+#[test]
+fn tables_of_ranks_checkpointed_compacted_and_vacuumed_agree_in_every_tool() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open(&folder.path().display().to_string(), "Digits").unwrap();
+    let start = |rank| project.run("ddp").rank(rank, 2).start().unwrap();
+    let runs = [start(0), start(1)];
+    std::thread::scope(|scope| {
+        for run in &runs {
+            scope.spawn(move || {
+                for epoch in 0..EPOCHS {
+                    let mut writer = MetricsTableWriter::new(run).split("train").epoch(epoch);
+                    writer.add_batch(metrics(20)).unwrap();
+                    writer.finalize().unwrap();
+                    run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
+                    run.flush().unwrap();
+                }
+            });
+        }
+    });
+    let [first, second] = &runs;
+    second.complete().unwrap();
+    first.complete().unwrap();
+    let tables = ["metrics/default", "scalars"].map(|table| first.location().join(table));
+    for table in &tables {
+        let names = table.join("_delta_log").list_files().unwrap();
+        assert!(
+            names
+                .iter()
+                .any(|name| name.ends_with(".checkpoint.parquet"))
+        );
+    }
+    let agree = || {
+        let read = all_same_everywhere(&python, &tables);
+        let rows = read.iter().map(|table| table["rows"].as_i64().unwrap());
+        assert_eq!(rows.collect::<Vec<_>>(), [2 * 20 * EPOCHS, 2 * EPOCHS]);
+    };
+    agree();
+    let reader = || project.open_run("ddp").unwrap();
+    reader().compact(&Silent).unwrap();
+    agree();
+    let vacuum = reader().vacuum(Duration::ZERO).unwrap();
+    assert!(!vacuum.files.is_empty());
+    vacuum.delete(&Silent).unwrap();
+    agree();
 }
 
 /// Columns of every kind; NaN, infinities and nulls among them.

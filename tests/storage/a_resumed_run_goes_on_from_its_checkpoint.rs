@@ -1,16 +1,23 @@
-//! Training that is killed and resumed, any number of times, at any point: the run holds what a model
-//! of it says. Scalars and passes from the checkpoint's epoch on are replaced, older ones stay, also
-//! where their files were joined before.
+//! A training that is resumed after any of its steps, any number of times: the run holds what a model of it
+//! says. Scalars and passes from the checkpoint's epoch on are replaced, older ones stay, also where their
+//! files were joined before. So they do when it came to an end in the middle of a step, at any call to the
+//! store; `acknowledged_rows_survive_a_kill.rs` has processes that are killed, and resumed, at any moment.
 //!
-//! `EMBERLENS_PROOF_SEQUENCES` sets how many sequences (50).
+//! `EMBERLENS_PROOF_SEQUENCES` sets how many sequences (50), `EMBERLENS_PROOF_CALLS` that a training ends at
+//! every call of that number's multiples (5).
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use emberlens::collect::Silent;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run};
+use emberlens::storage::Location;
+use emberlens::storage::object_store::ObjectStore;
+use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::{Columns, DeltaTable, values};
+use emberlens_testkit::{Fault, FaultStore, Promises, Training};
 use proptest::prelude::*;
 
 /// What a training does next.
@@ -185,4 +192,70 @@ fn a_resumed_run_goes_on_from_its_checkpoint() {
             Ok(())
         })
         .unwrap();
+}
+
+fn in_store(store: Arc<dyn ObjectStore>) -> Location {
+    Location::in_store(store, "")
+        .unwrap()
+        .assume_atomic_creates()
+}
+
+/// Trains until the store is gone: every call from that number on fails, the first one with this fault. How
+/// many calls there were, if it was not.
+fn train(
+    inner: &Arc<InMemory>,
+    training: Training,
+    end: Option<(usize, Fault)>,
+    promises: &mut Promises,
+) -> usize {
+    let store = Arc::new(FaultStore::new(inner.clone(), move |call| {
+        let (number, fault) = end?;
+        match call.number.cmp(&number) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some(fault),
+            std::cmp::Ordering::Greater => Some(Fault::Before),
+        }
+    }));
+    let trained = training.train(&in_store(store.clone()), &mut |said| promises.hear(&said));
+    assert_eq!(trained.is_ok(), end.is_none(), "{end:?}: {trained:?}");
+    store.calls().len()
+}
+
+#[test]
+fn a_run_that_ended_within_any_call_goes_on_from_its_checkpoint() {
+    let asked = std::env::var("EMBERLENS_PROOF_CALLS").ok();
+    let every: usize = asked.map_or(5, |text| text.parse().unwrap());
+    let training = |number, first_epoch| Training {
+        number,
+        first_epoch,
+        epochs: 2,
+        flushes: 2,
+    };
+    let calls = train(
+        &Arc::default(),
+        training(0, 0),
+        None,
+        &mut Promises::default(),
+    );
+    assert!(calls > 50, "{calls} calls are too few to prove anything");
+    for number in (0..calls).step_by(every) {
+        for fault in [Fault::Before, Fault::After] {
+            let what = format!("ended at call {number}, {fault:?}");
+            let inner = Arc::new(InMemory::new());
+            let mut promises = Promises::default();
+            train(&inner, training(0, 0), Some((number, fault)), &mut promises);
+            let check = |promises: &Promises| {
+                let kept = promises.check(&in_store(inner.clone()));
+                kept.unwrap_or_else(|error| panic!("{what}: {error}"))
+            };
+            check(&promises);
+            // From the epoch that it was in, or had just ended, or from the one before.
+            let back = (number / every % 2) as i64;
+            let first = (promises.next_epoch() - 1 - back).max(0);
+            train(&inner, training(1, first), None, &mut promises);
+            let kept = check(&promises);
+            assert_eq!(kept.passes as i64, first + 2, "{what}");
+            assert_eq!(kept.scalars as i64, first + 2, "{what}");
+        }
+    }
 }

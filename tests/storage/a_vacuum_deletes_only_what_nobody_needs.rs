@@ -1,7 +1,7 @@
 //! A vacuum finds files that neither the latest version of a table, nor one that was the latest within
 //! the age, nor a document needs; it deletes nothing unless told to, and nothing else then.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -364,10 +364,58 @@ fn a_log_that_cannot_be_read_protects_its_files() {
             Some(text) => fs::write(&entry, text).unwrap(),
             None => fs::remove_file(&entry).unwrap(),
         }
-        let error = example.reader().vacuum(Duration::ZERO).unwrap_err();
+        let vacuum = example.vacuum(Duration::ZERO);
+        assert!(vacuum.files.iter().all(|file| file.folder == "scalars"));
+        let [error] = &*vacuum.problems else {
+            panic!("{:?}", vacuum.problems);
+        };
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.to_string().contains("metrics/default"), "{error}");
         fs::write(&entry, whole).unwrap();
     }
     example.check();
+}
+
+/// What is damaged can be mended from its files, as long as these are there.
+#[test]
+fn files_that_a_damaged_log_has_lost_stay() {
+    let example = Example::new();
+    let run = example.path();
+    let log = |table: &str| run.join(table).join("_delta_log");
+    let last = |table: &str| {
+        let mut names = files(&log(table)).into_iter();
+        log(table).join(names.rfind(|name| name.ends_with(".json")).unwrap())
+    };
+    let kept = example.folder.path().join("kept");
+    for table in ["scalars", "metrics/default"] {
+        for gone in [log(table), last(table)] {
+            fs::rename(&gone, &kept).unwrap();
+            let vacuum = example.vacuum(Duration::ZERO);
+            assert!(vacuum.files.is_empty(), "{gone:?}: {:?}", vacuum.files);
+            let told = vacuum.problems.iter().map(ToString::to_string);
+            let told = told.collect::<Vec<_>>().join("; ");
+            assert!(told.contains(table), "{gone:?}: {told}");
+            fs::rename(&kept, &gone).unwrap();
+        }
+        let emptied = last(table);
+        let whole = fs::read(&emptied).unwrap();
+        fs::write(&emptied, "").unwrap();
+        let vacuum = example.vacuum(Duration::ZERO);
+        assert!(vacuum.files.is_empty(), "{:?}", vacuum.files);
+        assert_eq!(vacuum.problems.len(), 1);
+        let error = example.reader().compact(&Silent).unwrap_err();
+        assert!(error.to_string().contains("it is empty"), "{error}");
+        fs::write(&emptied, whole).unwrap();
+    }
+    example.check();
+    // A table of which no commit was ever acknowledged needs nothing.
+    fs::remove_dir_all(run.join("run")).unwrap();
+    let copy = Project::open(&example.folder.path().display().to_string(), "p").unwrap();
+    let other = copy.run("other").start().unwrap();
+    other.complete().unwrap();
+    let folder = other.location().local_path().unwrap().join("scalars");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("part-1-x.parquet"), "never committed").unwrap();
+    let vacuum = other.reader().unwrap().vacuum(Duration::ZERO).unwrap();
+    assert_eq!((vacuum.files.len(), vacuum.problems.len()), (1, 0));
 }

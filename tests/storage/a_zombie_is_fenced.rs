@@ -3,7 +3,7 @@
 //!
 //! `EMBERLENS_PROOF_ZOMBIES` sets how many processes are stopped and woken (10).
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use emberlens::reduce::Pca;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, Status};
 use emberlens::storage::Location;
 use emberlens::storage::object_store::memory::InMemory;
-use emberlens::table::{Column, Columns, DeltaTable};
+use emberlens::table::{Column, Columns, DeltaTable, values};
 use emberlens::{Error, ErrorKind, Result};
 use emberlens_testkit::{FaultStore, Operation, test_name};
 use ndarray::Array2;
@@ -267,6 +267,20 @@ fn write_until_fenced(root: &str) -> ! {
     std::process::exit(1);
 }
 
+/// The rows of the metrics table that are not of the pass of this id, in order.
+#[cfg(unix)]
+fn rows_beside(run: &Run, pass_id: &str) -> Vec<(i64, i64)> {
+    let table = DeltaTable::open(run.location().join("metrics/default")).unwrap();
+    let rows = table.snapshot().unwrap().read(None).unwrap();
+    let passes = values::<String>(&rows, "pass_id").unwrap();
+    let epochs = values::<i64>(&rows, "epoch").unwrap();
+    let ids = values::<i64>(&rows, "example_id").unwrap();
+    let all = passes.into_iter().zip(epochs.into_iter().zip(ids));
+    all.filter(|(pass, _)| pass != pass_id)
+        .map(|(_, row)| row)
+        .collect()
+}
+
 #[cfg(unix)]
 #[test]
 fn a_process_that_was_stopped_and_woken_is_fenced() {
@@ -311,6 +325,14 @@ fn a_process_that_was_stopped_and_woken_is_fenced() {
         signal("-STOP");
         let project = Project::open(&root, "p").unwrap();
         let run = resume(&project);
+        // Rows of the pass that it was in the middle of stay: they are of no complete pass. All that it
+        // acknowledged, and maybe the batch that it was stopped in.
+        let before = rows_beside(&run, "");
+        let flushed = before.len() as i64 - 10;
+        let first_pass = (0..10).map(|id| (0, id));
+        let half_pass = (0..flushed).map(|id| (1, id));
+        assert_eq!(before, first_pass.chain(half_pass).collect::<Vec<_>>());
+        assert!(flushed >= 10 * (1 + zombie as i64 % 4) && flushed % 10 == 0);
         signal("-CONT");
         // Read on, or the child would wait for room in the pipe.
         let rest: Vec<String> = output.map(|line| line.unwrap()).collect();
@@ -318,6 +340,14 @@ fn a_process_that_was_stopped_and_woken_is_fenced() {
         pass(&run, "default", 1).unwrap();
         run.complete().unwrap();
         let reader = project.open_run("r").unwrap();
+        let [_, new] = &reader.passes("default")[..] else {
+            panic!("two passes are complete");
+        };
+        assert_eq!(
+            rows_beside(&run, &new.pass_id),
+            before,
+            "it committed nothing after it was woken"
+        );
         let rows: Vec<i64> = reader
             .metrics("default")
             .epoch(1)

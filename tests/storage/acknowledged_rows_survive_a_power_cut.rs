@@ -109,6 +109,36 @@ fn acknowledged_rows_survive_a_power_cut() {
     });
 }
 
+/// A checkpoint of a log comes with two more files, which may be torn, or there without each other.
+#[test]
+fn a_power_cut_around_a_checkpoint_of_a_log_loses_nothing() {
+    let folder = quick_folder().unwrap();
+    let long = Training {
+        number: 0,
+        first_epoch: 0,
+        epochs: 2,
+        flushes: 27,
+    };
+    let entries = record(folder.path(), &[long]);
+    let is_of_checkpoint = |entry: &Entry| format!("{entry:?}").contains("checkpoint");
+    let first = entries.iter().position(is_of_checkpoint);
+    let last = entries.iter().rposition(is_of_checkpoint);
+    let (first, last) = (first.unwrap(), last.unwrap());
+    let mut torn = 0;
+    for at in first..=last + 2 {
+        for fate in [
+            Fate::Suffix(0),
+            Fate::Suffix(1),
+            Fate::Sampled(at as u64),
+            Fate::Sampled(!(at as u64)),
+        ] {
+            check(&entries, folder.path(), Cut { at, fate }, at % 3 == 0);
+            torn += 1;
+        }
+    }
+    assert!(torn > 30, "{torn} cuts");
+}
+
 /// The proof above finds what it looks for: of a disk that never syncs nothing is safe.
 #[test]
 fn a_disk_that_does_not_sync_loses_acknowledged_rows() {

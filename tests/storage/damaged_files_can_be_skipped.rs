@@ -145,8 +145,186 @@ fn of_a_compacted_file_each_pass_misses_its_own_rows() {
         Some(action["add"]["path"].as_str()?.to_owned())
     });
     damage(&reader, &format!("metrics/default/{}", added.unwrap()), 1);
+    // The files that were joined are still there, and the documents name them.
+    assert_eq!(ids(&reader, 2).unwrap(), (0..2 * ROWS).collect::<Vec<_>>());
+    let skipped = reader.skipped();
+    assert_eq!((skipped.missing_rows, skipped.problems.len()), (0, 1));
+    for file in reader.passes("default").iter().flat_map(|pass| &pass.files) {
+        reader.location().join(&file.url).delete().unwrap();
+    }
     assert_eq!(ids(&reader, 2).unwrap().len(), 0);
     assert_eq!(reader.skipped().missing_rows as i64, 2 * ROWS);
     assert_eq!(ids(&reader, 3).unwrap().len(), 0);
     assert_eq!(reader.skipped().missing_rows as i64, 4 * ROWS);
+}
+
+/// Damages an entry of a log: empties it, tears it, deletes it.
+fn damage_entry(reader: &RunReader, table: &str, version: u64, how: usize) {
+    let entry = format!("{table}/_delta_log/{version:020}.json");
+    let file = reader.location().join(&entry).local_path().unwrap();
+    match how {
+        0 => fs::write(&file, "").unwrap(),
+        1 => fs::write(&file, "{\"add\": {").unwrap(),
+        _ => fs::remove_file(&file).unwrap(),
+    }
+}
+
+#[test]
+fn a_commit_whose_entry_is_damaged_is_read_by_the_documents() {
+    for how in 0..3 {
+        let root = tempfile::tempdir().unwrap();
+        let reader = write(root.path()).reader().unwrap();
+        let all: Vec<f32> = reader.metrics("default").values("loss").unwrap();
+        damage_entry(&reader, "metrics/default", 3, how);
+        let error = ids(&reader, 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let reader = reader.skip_corrupt();
+        let mut read: Vec<f32> = reader.metrics("default").values("loss").unwrap();
+        let mut all = all.clone();
+        for losses in [&mut all, &mut read] {
+            losses.sort_by(f32::total_cmp);
+        }
+        assert_eq!(read, all, "what no entry tells of is read after the rest");
+        let skipped = reader.skipped();
+        assert_eq!((skipped.missing_rows, skipped.problems.len()), (0, 1));
+        let told = skipped.problems[0].to_string();
+        assert!(told.contains("_delta_log"), "{told}");
+        // With its file gone, its rows are missing, and only they.
+        let file = reader.passes("default")[1].files[0].url.clone();
+        damage(&reader, &file, 2);
+        assert_eq!(ids(&reader, 1).unwrap().len() as i64, ROWS);
+        assert_eq!(ids(&reader, 2).unwrap().len() as i64, 2 * ROWS);
+        assert_eq!(reader.skipped().missing_rows as i64, ROWS);
+    }
+}
+
+#[test]
+fn scalars_whose_entry_is_damaged_are_counted() {
+    for how in 0..3 {
+        let root = tempfile::tempdir().unwrap();
+        let reader = write(root.path()).reader().unwrap();
+        damage_entry(&reader, "scalars", 2, how);
+        assert_eq!(reader.scalars().unwrap_err().kind(), ErrorKind::Corrupt);
+        let reader = reader.skip_corrupt();
+        assert_eq!(reader.scalars().unwrap().len(), 6);
+        assert_eq!(reader.scalars().unwrap().len(), 6);
+        let skipped = reader.skipped();
+        assert_eq!((skipped.missing_rows, skipped.problems.len()), (2, 1));
+    }
+}
+
+#[test]
+fn scalars_that_are_gone_are_missed() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = write(root.path()).reader().unwrap();
+    reader.location().join("scalars").delete_all().unwrap();
+    let error = reader.scalars().unwrap_err();
+    assert!(error.to_string().contains("8 of them are lost"), "{error}");
+    let reader = reader.skip_corrupt();
+    assert_eq!(reader.scalars().unwrap().len(), 0);
+    assert_eq!(reader.skipped().missing_rows, 8);
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_gone_hides_nothing() {
+    const FLUSHES: i64 = 53;
+    let root = tempfile::tempdir().unwrap();
+    let project = Project::open(&root.path().display().to_string(), "p").unwrap();
+    let run = project.run("r").start().unwrap();
+    for epoch in 0..FLUSHES {
+        run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
+        run.flush().unwrap();
+    }
+    let log = run.location().join("scalars/_delta_log").local_path();
+    let log = log.unwrap();
+    let checkpoint = log.join("00000000000000000050.checkpoint.parquet");
+    let hint = log.join("_last_checkpoint");
+    let (whole, named) = (fs::read(&checkpoint).unwrap(), fs::read(&hint).unwrap());
+    let mut flipped = whole.clone();
+    for byte in &mut flipped[4..whole.len() / 2] {
+        *byte ^= 0x5a;
+    }
+    let elsewhere = String::from_utf8_lossy(&named).replace("\"version\":50", "\"version\":49");
+    let damages: [(&Path, Option<&[u8]>); 7] = [
+        (&checkpoint, None),
+        (&checkpoint, Some(b"")),
+        (&checkpoint, Some(&whole[..whole.len() / 2])),
+        (&checkpoint, Some(&flipped)),
+        (&hint, Some(b"")),
+        (&hint, Some(b"{")),
+        (&hint, Some(elsewhere.as_bytes())),
+    ];
+    for (number, (file, damage)) in damages.into_iter().enumerate() {
+        match damage {
+            None => fs::remove_file(file).unwrap(),
+            Some(bytes) => fs::write(file, bytes).unwrap(),
+        }
+        let reader = project.open_run("r").unwrap();
+        assert_eq!(reader.scalars().unwrap().len() as i64, FLUSHES, "{number}");
+        let problems = reader.verify(&Silent).unwrap().problems;
+        assert!(!problems.is_empty(), "{number}");
+        let told = problems[0].to_string();
+        assert!(told.contains("_delta_log"), "{number}: {told}");
+        fs::write(&checkpoint, &whole).unwrap();
+        fs::write(&hint, &named).unwrap();
+    }
+    // Another process goes on with the run while its checkpoint is damaged.
+    fs::write(&checkpoint, "").unwrap();
+    run.complete().unwrap();
+    drop(run);
+    let run = project.resume_run("r").unwrap();
+    run.log(&[("loss", 0.5)], At::epoch(FLUSHES)).unwrap();
+    run.complete().unwrap();
+    let read = project.open_run("r").unwrap().scalars().unwrap().len();
+    assert_eq!(read as i64, FLUSHES + 1);
+}
+
+#[test]
+fn a_run_is_read_without_its_damaged_documents() {
+    let root = tempfile::tempdir().unwrap();
+    let run = write(root.path());
+    let project = Project::open(&root.path().display().to_string(), "p").unwrap();
+    let whole = project.open_run("r").unwrap();
+    let documents = run.location().join("run");
+    let names = documents.list_files().unwrap();
+    let numbered = names.iter().filter(|name| name.starts_with('0'));
+    let mut rows = Vec::new();
+    for name in numbered {
+        let file = documents.join(name);
+        let bytes = file.read().unwrap();
+        for damage in ["", "{ torn", "gone"] {
+            match damage {
+                "gone" => file.delete().unwrap(),
+                text => file.replace(text).unwrap(),
+            }
+            let is_last = names.iter().rfind(|name| name.starts_with('0')) == Some(name);
+            if !(is_last && damage == "gone") {
+                let error = project.open_run(run.id()).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{name}: {error}");
+            }
+            let reader = project.open_damaged_run(run.id()).unwrap();
+            assert_eq!(reader.scalars().unwrap().len(), 8, "{name}");
+            let losses: Vec<f32> = reader.metrics("default").values("loss").unwrap();
+            rows.push(losses.len() as i64);
+            assert_eq!(reader.skipped().missing_rows, 0);
+            let problems = reader.skipped().problems;
+            if !(is_last && damage == "gone") {
+                let told = problems[0].to_string();
+                let number = name.trim_start_matches('0').trim_end_matches(".json");
+                assert!(told.contains(number), "{name}: {told}");
+            }
+            file.replace(bytes.clone()).unwrap();
+        }
+    }
+    // All rows but those of the pass whose completion is lost.
+    let all = 8 * ROWS;
+    assert!(
+        rows.iter()
+            .all(|&rows| rows == all || rows == all - 2 * ROWS)
+    );
+    assert_eq!(rows.iter().filter(|&&rows| rows < all).count(), 4 * 3);
+    assert_eq!(
+        project.open_run("r").unwrap().passes("default"),
+        whole.passes("default")
+    );
 }

@@ -4,10 +4,10 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use emberlens::Result;
@@ -144,20 +144,33 @@ fn check_rows(reader: &RunReader, said: &Acknowledged, what: &str) {
     assert!(stored.is_empty(), "{what}");
 }
 
-/// Does something to a store with one planned fault, and checks what is in it then; the calls that were
-/// made.
+/// The calls that something made.
+struct Made {
+    calls: Vec<Call>,
+    /// The numbers of those that the writer thread made.
+    on_writer: HashSet<usize>,
+    /// How often the planned fault was met.
+    fired: usize,
+}
+
+/// Does something to a store with one planned fault, and checks what is in it then.
 fn attempt(
     fault: Option<(usize, Fault)>,
     inner: &Arc<InMemory>,
     act: impl FnOnce(&Location) -> Result<()>,
     check: impl FnOnce(&Arc<InMemory>, &str),
-) -> Vec<Call> {
+) -> Made {
     let fired = Arc::new(AtomicUsize::new(0));
-    let counter = fired.clone();
+    let on_writer = Arc::new(Mutex::new(HashSet::new()));
+    let (counter, by_writer) = (fired.clone(), on_writer.clone());
     let store = Arc::new(FaultStore::new(inner.clone(), move |call| {
+        let is_writer = std::thread::current().name() == Some("emberlens-writer");
+        if is_writer {
+            by_writer.lock().unwrap().insert(call.number);
+        }
         let (_, fault) = fault.filter(|(number, _)| *number == call.number)?;
         // A store may panic on our own thread only: elsewhere it is the caller's.
-        if fault == Fault::Panic && std::thread::current().name() != Some("emberlens-writer") {
+        if fault == Fault::Panic && !is_writer {
             return None;
         }
         counter.fetch_add(1, Ordering::SeqCst);
@@ -174,11 +187,17 @@ fn attempt(
         Some((number, fault)) => format!("{fault:?} at {:?}", store.calls().get(number)),
     };
     let outcome = outcome.unwrap_or_else(|_| panic!("{what}: the library panicked"));
-    if fired.load(Ordering::SeqCst) == 0 {
+    let fired = fired.load(Ordering::SeqCst);
+    if fired == 0 {
         outcome.unwrap_or_else(|error| panic!("{what}: {}", error.chain()));
     }
     check(inner, &what);
-    store.calls()
+    let on_writer = on_writer.lock().unwrap().clone();
+    Made {
+        calls: store.calls(),
+        on_writer,
+        fired,
+    }
 }
 
 /// The faults that a call can meet.
@@ -197,24 +216,35 @@ fn faults_of(operation: Operation) -> &'static [Fault] {
     }
 }
 
-/// All calls, failing in every way.
-fn every_call(least: usize, attempt: impl Fn(Option<(usize, Fault)>) -> Vec<Call>) {
-    let calls = attempt(None);
-    let count = calls.len();
+/// All calls, failing in every way; at least so many calls, and so many of the writer thread.
+///
+/// Every fault must be met, once: calls up to it are those of the run without one. A panic is met where the
+/// writer thread makes the call.
+fn every_call(
+    least: usize,
+    least_on_writer: usize,
+    attempt: impl Fn(Option<(usize, Fault)>) -> Made,
+) {
+    let Made {
+        calls, on_writer, ..
+    } = attempt(None);
+    let counts = (calls.len(), on_writer.len());
     assert!(
-        count >= least,
-        "{count} calls are too few to prove anything"
+        counts.0 >= least && counts.1 >= least_on_writer,
+        "{counts:?} calls are too few to prove anything"
     );
     for (number, call) in calls.iter().enumerate() {
         for &fault in faults_of(call.operation) {
-            attempt(Some((number, fault)));
+            let is_met = fault != Fault::Panic || on_writer.contains(&number);
+            let fired = attempt(Some((number, fault))).fired;
+            assert_eq!(fired, usize::from(is_met), "{fault:?} at {call:?}");
         }
     }
 }
 
 #[test]
 fn every_failed_call_leaves_a_whole_run() {
-    every_call(30, |fault| {
+    every_call(30, 20, |fault| {
         let said = RefCell::new(Acknowledged::default());
         attempt(
             fault,
@@ -271,7 +301,7 @@ fn check_upkeep(store: &Arc<InMemory>, what: &str) {
 
 #[test]
 fn every_failed_call_of_a_compaction_leaves_a_whole_run() {
-    every_call(20, |fault| {
+    every_call(20, 0, |fault| {
         attempt(
             fault,
             &whole(),
@@ -286,7 +316,7 @@ fn every_failed_call_of_a_compaction_leaves_a_whole_run() {
 
 #[test]
 fn every_failed_call_of_a_vacuum_leaves_a_whole_run() {
-    every_call(20, |fault| {
+    every_call(20, 0, |fault| {
         let store = whole();
         let clean = Location::in_store(store.clone(), "")
             .unwrap()
@@ -314,7 +344,7 @@ fn every_failed_call_of_a_vacuum_leaves_a_whole_run() {
 #[test]
 fn every_failed_call_of_a_resume_leaves_a_whole_run() {
     for is_compacted in [false, true] {
-        every_call(20, |fault| {
+        every_call(20, 5, |fault| {
             let store = whole();
             let clean = Location::in_store(store.clone(), "")
                 .unwrap()

@@ -3,22 +3,46 @@
 //!
 //! `EMBERLENS_PROOF_DAMAGES` sets how many files are damaged (200).
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use emberlens::collect::Silent;
+use emberlens::embedding::FitOn;
+use emberlens::reduce::Pca;
 use emberlens::run::{At, MetricsTableWriter, Project, RunReader};
 use emberlens::table::{Column, Columns};
 use emberlens_testkit::split_mix;
 use ndarray::Array2;
 
+/// Values that are flushed one by one: their log has a checkpoint.
+const SCALARS: i64 = 57;
+
+/// Longer than an answer may take, on a machine that does much else: what takes this long hangs.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// A run with a checkpoint of a log, coordinates and their model, and a table that it is joined to.
 fn write(root: &Path) -> String {
     let project = Project::open(&root.display().to_string(), "p").unwrap();
+    let labels: Vec<i64> = (0..200).map(|row| row % 10).collect();
+    let table = project
+        .create_table("t", Columns::new().with("label", labels))
+        .unwrap();
     let run = project.run("r").start().unwrap();
+    run.add_input(&table).unwrap();
+    for epoch in 0..SCALARS {
+        run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
+        run.flush().unwrap();
+    }
     for epoch in 0..3 {
-        let mut writer = MetricsTableWriter::new(&run).split("train").epoch(epoch);
+        let mut writer = MetricsTableWriter::new(&run)
+            .foreign_table(&table)
+            .split("train")
+            .epoch(epoch);
         let losses: Vec<f32> = (0..200).map(|row| (row * 7 % 31) as f32 / 31.0).collect();
         let vectors = Array2::from_shape_fn((200, 8), |(row, axis)| (row * axis) as f32);
         let columns = Columns::new()
@@ -27,9 +51,9 @@ fn write(root: &Path) -> String {
             .with("embedding", Column::embedding(vectors.view()));
         writer.add_batch(columns).unwrap();
         writer.finalize().unwrap();
-        run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
-        run.flush().unwrap();
     }
+    run.reduce_embeddings("embedding", &Pca::params().dims(2), FitOn::Latest)
+        .unwrap();
     run.complete().unwrap();
     run.id().to_owned()
 }
@@ -48,6 +72,20 @@ fn seen(root: &Path, id: &str) -> emberlens::Result<String> {
         .batches()?
         .collect::<emberlens::Result<Vec<_>>>()?;
     let passes = reader.passes("default");
+    let coordinates = reader.projections().to_vec();
+    let points = coordinates
+        .iter()
+        .map(|info| {
+            reader.projection_model(&info.models[0])?;
+            reader.projection(&info.name).matrix()
+        })
+        .collect::<emberlens::Result<Vec<_>>>()?;
+    let mut labels = Vec::new();
+    for input in reader.inputs() {
+        let table = reader.input_table(input)?;
+        let read = table.snapshot().read(None)?;
+        labels.extend(read.columns().to_vec());
+    }
     let columns: Vec<_> = rows
         .iter()
         .flat_map(|batch| {
@@ -61,7 +99,7 @@ fn seen(root: &Path, id: &str) -> emberlens::Result<String> {
         })
         .collect();
     Ok(format!(
-        "{columns:?} {passes:?} {:?} {:?}",
+        "{columns:?} {passes:?} {coordinates:?} {points:?} {labels:?} {:?} {:?}",
         reader.scalars()?,
         reader.status()
     ))
@@ -106,7 +144,13 @@ fn a_run_that_is_whole_has_no_problems() {
         .iter()
         .map(|table| (&*table.folder, table.rows))
         .collect();
-    assert_eq!(rows, [("scalars", 3), ("metrics/default", 600)]);
+    let expected = [
+        ("scalars", SCALARS as u64),
+        ("metrics/default", 600),
+        ("projections/embedding-pca", 600),
+        ("../../tables/t", 200),
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]
@@ -170,13 +214,167 @@ fn a_gap_in_a_log_is_named() {
     assert!(
         found
             .iter()
-            .any(|text| text.contains("versions 2 to 2 are missing")),
+            .any(|text| text.contains("version 2 is missing")),
         "{found:?}"
     );
 }
 
+#[test]
+fn everything_that_a_run_needs_is_missed_when_it_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let id = write(root.path());
+    let run = root.path().join("p/runs").join(&id);
+    let model = files(&run.join("models")).remove(0);
+    let entry = |table: &str, back: usize| {
+        let entries = files(&run.join(table).join("_delta_log"));
+        let is_entry = |path: &&PathBuf| path.extension().is_some_and(|end| end == "json");
+        entries
+            .iter()
+            .filter(is_entry)
+            .nth_back(back)
+            .unwrap()
+            .clone()
+    };
+    let input = root.path().join("p/tables/t");
+    for gone in [
+        run.join("scalars"),
+        run.join("scalars/_delta_log"),
+        entry("scalars", 0),
+        entry("scalars", 20),
+        entry("metrics/default", 0),
+        entry("projections/embedding-pca", 0),
+        run.join("scalars/_delta_log/00000000000000000050.checkpoint.parquet"),
+        model,
+        input.join("_delta_log"),
+        files(&input)
+            .into_iter()
+            .find(|path| path.extension().is_some_and(|end| end == "parquet"))
+            .unwrap(),
+        input,
+    ] {
+        let kept = root.path().join("kept");
+        fs::rename(&gone, &kept).unwrap();
+        let found = problems(root.path(), &id);
+        assert!(!found.is_empty(), "{} is not missed", gone.display());
+        fs::rename(&kept, &gone).unwrap();
+        assert!(problems(root.path(), &id).is_empty());
+    }
+}
+
+#[test]
+fn a_checkpoint_that_holds_other_files_than_the_entries_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let id = write(root.path());
+    let log = root
+        .path()
+        .join("p/runs")
+        .join(&id)
+        .join("scalars/_delta_log");
+    let checkpoint = log.join("00000000000000000050.checkpoint.parquet");
+    let other = tempfile::tempdir().unwrap();
+    let other_id = write(other.path());
+    let from = other
+        .path()
+        .join("p/runs")
+        .join(other_id)
+        .join("scalars/_delta_log");
+    fs::copy(from.join(file_name(&checkpoint)), &checkpoint).unwrap();
+    let found = problems(root.path(), &id).join("; ");
+    assert!(found.contains("other files than the entries"), "{found}");
+}
+
+#[test]
+fn a_document_that_is_there_twice_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let id = write(root.path());
+    let documents = root.path().join("p/runs").join(&id).join("run");
+    let all = files(&documents);
+    let numbered = all.iter().filter(|path| file_name(path).starts_with('0'));
+    let next = format!("{:020}.json", numbered.count());
+    fs::copy(
+        documents.join("00000000000000000001.json"),
+        documents.join(&next),
+    )
+    .unwrap();
+    let found = problems(root.path(), &id).join("; ");
+    assert!(found.contains(&next), "{found}");
+}
+
+#[test]
+fn an_example_id_below_or_beyond_the_table_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let project = Project::open(&root.path().display().to_string(), "p").unwrap();
+    let table = |name: &str, rows: i64| {
+        let rows: Vec<i64> = (0..rows).collect();
+        project
+            .create_table(name, Columns::new().with("x", rows))
+            .unwrap()
+    };
+    let (large, small) = (table("t", 9), table("s", 3));
+    let run = project.run("r").start().unwrap();
+    let mut writer = MetricsTableWriter::new(&run)
+        .foreign_table(&large)
+        .split("train");
+    writer
+        .add_batch(Columns::new().with("example_id", vec![2_i64, 8]))
+        .unwrap();
+    writer.finalize().unwrap();
+    run.complete().unwrap();
+    assert!(problems(root.path(), run.id()).is_empty());
+    // The joined table is another than it was: its files are those of the small one.
+    let tables = root.path().join("p/tables");
+    fs::rename(tables.join("t"), tables.join("u")).unwrap();
+    fs::rename(tables.join("s"), tables.join("t")).unwrap();
+    let found = problems(root.path(), run.id()).join("; ");
+    assert!(
+        found.contains("example_id 8") && found.contains("3 rows"),
+        "{found}"
+    );
+    drop(small);
+}
+
 fn random(state: &mut u64) -> usize {
     split_mix(state) as usize
+}
+
+/// Does something to the file; `false` for what nobody could notice.
+fn damage(file: &Path, state: &mut u64) -> bool {
+    let bytes = fs::read(file).unwrap();
+    let place = random(state) % bytes.len().max(1);
+    let mut damaged = bytes.clone();
+    match random(state) % 5 {
+        0 => damaged.truncate(place),
+        1 => damaged.clear(),
+        2 => damaged[place] ^= 1 << (random(state) % 8),
+        3 => damaged[place] = random(state) as u8,
+        // That there were more documents, nothing tells.
+        _ if is_last_document(file) => return false,
+        _ => {
+            fs::remove_file(file).unwrap();
+            return true;
+        }
+    }
+    fs::write(file, &damaged).unwrap();
+    true
+}
+
+fn is_last_document(file: &Path) -> bool {
+    let folder = file.parent().unwrap();
+    let siblings = files(folder);
+    let documents = siblings
+        .iter()
+        .filter(|path| file_name(path).starts_with('0'));
+    folder.ends_with("run") && documents.max().is_some_and(|last| last == file)
+}
+
+/// What is wrong and what a reader sees, or `None` when that never ends.
+fn answers(root: &Path, id: &str) -> Option<(Vec<String>, emberlens::Result<String>)> {
+    let (send, receive) = mpsc::channel();
+    let (root, id) = (root.to_owned(), id.to_owned());
+    thread::spawn(move || {
+        let _ = send.send((problems(&root, &id), seen(&root, &id)));
+    });
+    receive.recv_timeout(HANGS).ok()
 }
 
 #[test]
@@ -187,24 +385,21 @@ fn no_damage_gives_other_rows_in_silence() {
     let id = write(root.path());
     let run = root.path().join("p/runs").join(&id);
     let whole = seen(root.path(), &id).unwrap();
-    let files = files(&run);
+    let mut files = files(&run);
+    files.extend(self::files(&root.path().join("p/tables")));
     let mut noticed = 0;
     for seed in 0..damages {
         let mut state = seed;
         let file = &files[random(&mut state) % files.len()];
         let bytes = fs::read(file).unwrap();
-        let place = random(&mut state) % bytes.len().max(1);
-        let mut damaged = bytes.clone();
-        match random(&mut state) % 4 {
-            0 => damaged.truncate(place),
-            1 => damaged.clear(),
-            2 => damaged[place] ^= 1 << (random(&mut state) % 8),
-            _ => damaged[place] = random(&mut state) as u8,
+        if !damage(file, &mut state) {
+            continue;
         }
-        fs::write(file, &damaged).unwrap();
-        let found = problems(root.path(), &id);
+        let answers = answers(root.path(), &id);
+        let hangs = || format!("seed {seed}, {}: no answer, or a panic", file.display());
+        let (found, read) = answers.unwrap_or_else(|| panic!("{}", hangs()));
         noticed += usize::from(!found.is_empty());
-        match seen(root.path(), &id) {
+        match read {
             // A byte of a note, a time or a size that nothing depends on.
             Ok(read) if read == whole => {}
             Ok(_) => assert!(

@@ -1,9 +1,11 @@
 //! No error, no debugging text and no file repeats a credential, wherever it was given.
 
-use emberlens::collect::collect_metrics;
+use std::time::Duration;
+
+use emberlens::collect::{Silent, collect_metrics};
 use emberlens::run::{At, Project};
-use emberlens::storage::Location;
-use emberlens::table::Columns;
+use emberlens::storage::{Documents, Location};
+use emberlens::table::{Columns, DeltaTable};
 use emberlens_testkit::{BucketServer, Flaw};
 
 /// Everything that must not show.
@@ -44,7 +46,7 @@ fn an_answer_that_quotes_the_request_is_not_repeated() {
     // The Delta kernel has its own words for what the store says.
     let batch = Columns::new().with("x", vec![1_i64]);
     let batch = batch.into_batch("test").unwrap();
-    let error = emberlens::table::DeltaTable::create(root.join("t"), &batch.schema()).unwrap_err();
+    let error = DeltaTable::create(root.join("t"), &batch.schema()).unwrap_err();
     assert!(
         error.chain().contains("SignatureDoesNotMatch"),
         "{}",
@@ -132,4 +134,125 @@ fn files_hold_none() {
         is_named |= text.contains("https://host/weights");
     }
     assert!(is_named, "the output is named, without what opens it");
+}
+
+/// Addresses that lead out and hold what must not show, as another program may have written them.
+const HOSTILE: [&str; 4] = [
+    "s3://me:hunter2@bucket/part-0.parquet",
+    "https://bucket/part-0.parquet?X-Amz-Signature=hunter2",
+    "../s3://me:hun ter2/hunter2@bucket/part-0.parquet#hunter2",
+    "az://a/s3://me:hunter2@bucket/part-0.parquet",
+];
+
+#[test]
+fn a_path_of_a_log_is_refused_without_what_opens_it() {
+    for path in HOSTILE {
+        let project = Project::open("memory://", "p").unwrap();
+        let run = project.run("r").start().unwrap();
+        let rows = Columns::new().with("example_id", vec![0_i64]);
+        run.add_metrics("default", rows, None, None).unwrap();
+        run.complete().unwrap();
+        let place = run.location().join("metrics/default");
+        let version = DeltaTable::open(place.clone())
+            .unwrap()
+            .snapshot()
+            .unwrap()
+            .version();
+        let entry = format!(
+            "{{\"add\":{{\"path\":\"{path}\",\"partitionValues\":{{}},\"size\":1,\
+             \"modificationTime\":0,\"dataChange\":true}}}}\n"
+        );
+        let log = place.join("_delta_log");
+        assert!(
+            log.join(&format!("{:020}.json", version + 1))
+                .create(entry)
+                .unwrap()
+        );
+
+        let reader = project.open_run("r").unwrap();
+        let mut told = vec![
+            reader.metrics("default").read().unwrap_err(),
+            reader.compact(&Silent).unwrap_err(),
+            DeltaTable::open(place)
+                .unwrap()
+                .snapshot()
+                .unwrap()
+                .read(None)
+                .unwrap_err(),
+        ];
+        let verified = reader.verify(&Silent).unwrap();
+        let vacuum = reader.vacuum(Duration::ZERO).unwrap();
+        for problems in [verified.problems, vacuum.problems] {
+            assert!(!problems.is_empty());
+            told.extend(problems);
+        }
+        for error in &told {
+            assert_clean(&format!("{error:?} {}", error.chain()));
+        }
+        let shown = told
+            .iter()
+            .any(|error| error.to_string().contains("://bucket/part-0.parquet"));
+        assert!(shown || path.starts_with("az"), "{told:?}");
+    }
+}
+
+#[test]
+fn addresses_of_documents_are_shown_without_what_opens_them() {
+    let project = Project::open("memory://", "p").unwrap();
+    for (name, address) in [
+        "s3://me:hunter2@bucket/x",
+        "https://bucket/x?X-Amz-Signature=hunter2",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = project.run(&format!("r{name}")).start().unwrap();
+        let run_documents = Documents::at(run.location().join("run"));
+        for document in [
+            serde_json::json!({"time_us": 1, "kind": "input", "name": "t", "url": address, "revision": 0}),
+            serde_json::json!({"time_us": 1, "kind": "output", "name": "t", "url": address}),
+            serde_json::json!({"time_us": 1, "kind": "pass_completed", "pass_id": "a", "stream": "s",
+                "rows": 0, "finished_us": 1, "table": {"name": "t", "url": address, "revision": 0}}),
+            serde_json::json!({"time_us": 1, "kind": "projected", "name": "e-pca", "column": "e",
+                "stream": "s", "method": "pca", "dims": 2, "version": 0, "passes": 1, "rows": 0,
+                "finished_us": 1, "models": [{"url": address, "table": address}]}),
+        ] {
+            run_documents.append(&document).unwrap();
+        }
+        drop(run);
+        let reader = project.open_run(&format!("r{name}")).unwrap();
+        assert_clean(&format!("{reader:?}"));
+        let bare = reader.inputs()[0].url.clone();
+        assert!(bare.ends_with("://bucket/x"), "{bare}");
+        assert_eq!(reader.outputs()[0].url, bare);
+        assert_eq!(reader.projections()[0].models[0].url, bare);
+        for error in reader.verify(&Silent).unwrap().problems {
+            assert_clean(&format!("{error:?} {}", error.chain()));
+        }
+    }
+}
+
+/// What keeps a document from being read is told, and not what it holds beside that.
+#[test]
+fn a_document_that_is_refused_is_quoted_without_what_opens_it() {
+    for path in HOSTILE {
+        for document in [
+            serde_json::json!({"time_us": 1, "kind": "pass_completed", "pass_id": "a", "stream": "s",
+                "rows": 1, "finished_us": 1,
+                "files": [{"url": path, "size_bytes": 1, "rows": 1, "stream": "s"}]}),
+            serde_json::json!({"time_us": 1, "kind": "projected", "name": path, "column": "e",
+                "stream": "s", "method": "pca", "dims": 2, "version": 0, "passes": 1, "rows": 0,
+                "finished_us": 1, "models": []}),
+            serde_json::json!({"time_us": path.replace(' ', ""), "kind": "tag", "tag": "x"}),
+        ] {
+            let project = Project::open("memory://", "p").unwrap();
+            let run = project.run("r").start().unwrap();
+            Documents::at(run.location().join("run"))
+                .append(&document)
+                .unwrap();
+            let error = project.open_run("r").unwrap_err();
+            assert_clean(&format!("{error:?} {}", error.chain()));
+            assert!(error.to_string().contains("://"), "{error}");
+        }
+    }
 }

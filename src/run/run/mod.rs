@@ -240,7 +240,7 @@ impl Run {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another process took the run over; `Invalid` on a rank other than rank 0.
+    /// [`Error::Fenced`](crate::Error::Fenced) when another process took the run over; `Invalid` on a rank other than rank 0.
     pub fn discard_from(&self, epoch: i64) -> Result<()> {
         self.session.discard_from(epoch)
     }

@@ -15,29 +15,47 @@ impl Run {
     /// # Errors
     /// `Invalid` for a stream whose folder another stream has.
     pub fn begin_pass(&self, stream: &str, split: &str, epoch: Option<i64>) -> Result<PassId> {
+        let pass_id = Self::new_pass_id();
+        self.begin_pass_as(&pass_id, stream, split, epoch)?;
+        Ok(pass_id)
+    }
+
+    pub(crate) fn new_pass_id() -> PassId {
+        Ulid::new().to_string().to_ascii_lowercase()
+    }
+
+    /// As [`Run::begin_pass`], with an id of [`Run::new_pass_id`]; after an error it may be called again
+    /// with the same id.
+    pub(crate) fn begin_pass_as(
+        &self,
+        pass_id: &str,
+        stream: &str,
+        split: &str,
+        epoch: Option<i64>,
+    ) -> Result<()> {
         self.stream_location(stream)?;
-        let pass_id = Ulid::new().to_string().to_ascii_lowercase();
-        self.session.record(Fact::PassStarted {
-            pass_id: pass_id.clone(),
+        let started = Fact::PassStarted {
+            pass_id: pass_id.to_owned(),
             stream: stream.to_owned(),
             split: split.to_owned(),
             epoch,
             rank: self.rank(),
-        })?;
-        Ok(pass_id)
+        };
+        self.session.begin_pass(started, pass_id)
     }
 
     /// Makes a pass visible to readers; its rows must be on the disk. Where several ranks write the
     /// run, readers see it when all of them have completed theirs of the same split and epoch.
     ///
+    /// After an error of the store it may be called again with the same record: a pass is completed once.
+    ///
     /// # Errors
-    /// `Invalid` for a pass that is not under way.
+    /// `Invalid` for a pass that is not under way, unless it was completed with the same rows and files.
     pub fn complete_pass(&self, record: &PassRecord) -> Result<()> {
-        self.session.check_under_way(&record.pass_id)?;
-        self.session.record(Fact::PassCompleted(PassRecord {
+        self.session.complete_pass(PassRecord {
             rank: self.rank(),
             ..record.clone()
-        }))
+        })
     }
 
     /// Gives a pass up; readers leave its rows out and show the reason.

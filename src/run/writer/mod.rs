@@ -71,6 +71,8 @@ pub struct MetricsTableWriter {
     limits: WriterLimits,
     pass: Option<Pass>,
     pass_id: PassId,
+    /// What completes the pass, once all rows are written; the same at every try.
+    record: Option<PassRecord>,
     finished: bool,
 }
 
@@ -94,6 +96,7 @@ impl MetricsTableWriter {
             limits: WriterLimits::default(),
             pass: None,
             pass_id: PassId::new(),
+            record: None,
             finished: false,
         }
     }
@@ -153,6 +156,14 @@ impl MetricsTableWriter {
     /// [`Error::Writer`] when an earlier write failed, from then on.
     pub fn add_batch(&mut self, columns: Columns) -> Result<()> {
         self.check_open()?;
+        if self.record.is_some() {
+            return Err(Error::invalid(
+                "writer",
+                &self.pass_id,
+                "finalize was called and has not said that the pass is complete",
+                "call finalize again",
+            ));
+        }
         self.begin()?;
         let Some(pass) = &mut self.pass else {
             return Ok(());
@@ -167,6 +178,9 @@ impl MetricsTableWriter {
     /// [`Error::Writer`] with the first failure of the writer thread.
     pub fn flush(&mut self) -> Result<()> {
         self.check_open()?;
+        if self.record.is_some() {
+            return Ok(());
+        }
         self.begin()?;
         self.pass.as_ref().map_or(Ok(()), |pass| pass.queue.flush())
     }
@@ -174,33 +188,40 @@ impl MetricsTableWriter {
     /// Makes every row durable and the pass visible; returns the files that it wrote.
     ///
     /// # Errors
-    /// As [`MetricsTableWriter::flush`]; the pass then stays incomplete.
+    /// As [`MetricsTableWriter::flush`]; the pass then stays incomplete. `Storage`,
+    /// [`Error::UnknownOutcome`] too, when all rows are durable and the record of the pass is not known to
+    /// be: `finalize` may then be called again, and the pass is complete once.
     pub fn finalize(&mut self) -> Result<Vec<WrittenInfo>> {
         self.check_open()?;
         self.begin()?;
         let Some(pass) = &mut self.pass else {
             return Ok(Vec::new());
         };
-        pass.queue.finish()?;
-        let files = pass.queue.written();
-        self.run.complete_pass(&PassRecord {
-            pass_id: self.pass_id.clone(),
-            stream: self.stream.clone(),
-            split: self.split.clone(),
-            epoch: self.epoch,
-            rows: pass.rows.count(),
-            files: files.clone(),
-            table: self
-                .table
-                .as_ref()
-                .map(|table| input_of(self.run.project(), table)),
-            finished_us: now_us(),
-            // The run knows its rank.
-            rank: None,
-            parts: Vec::new(),
-        })?;
+        let record = match &self.record {
+            Some(record) => record,
+            None => {
+                pass.queue.finish()?;
+                self.record.insert(PassRecord {
+                    pass_id: self.pass_id.clone(),
+                    stream: self.stream.clone(),
+                    split: self.split.clone(),
+                    epoch: self.epoch,
+                    rows: pass.rows.count(),
+                    files: pass.queue.written(),
+                    table: self
+                        .table
+                        .as_ref()
+                        .map(|table| input_of(self.run.project(), table)),
+                    finished_us: now_us(),
+                    // The run knows its rank.
+                    rank: None,
+                    parts: Vec::new(),
+                })
+            }
+        };
+        self.run.complete_pass(record)?;
         self.finished = true;
-        Ok(files)
+        Ok(record.files.clone())
     }
 
     /// Gives the pass up with a reason: rows so far are kept, readers leave them out.
@@ -215,7 +236,10 @@ impl MetricsTableWriter {
         let Some(pass) = &mut self.pass else {
             return Ok(());
         };
-        let flushed = pass.queue.finish();
+        let flushed = match self.record {
+            Some(_) => Ok(()),
+            None => pass.queue.finish(),
+        };
         self.run.abandon_pass(&self.pass_id, reason)?;
         flushed
     }
@@ -246,8 +270,12 @@ impl MetricsTableWriter {
         }
         let table = self.run.stream_table(&self.stream)?;
         let folder = format!("metrics/{}", self.stream_folder()?);
-        let pass_id = self.run.begin_pass(&self.stream, &self.split, self.epoch)?;
-        self.pass_id.clone_from(&pass_id);
+        if self.pass_id.is_empty() {
+            self.pass_id = Run::new_pass_id();
+        }
+        let pass_id = self.pass_id.clone();
+        self.run
+            .begin_pass_as(&pass_id, &self.stream, &self.split, self.epoch)?;
         let rows = Rows::try_new(
             &self.stream,
             &table,

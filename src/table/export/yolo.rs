@@ -9,6 +9,7 @@ use super::images::{Exported, ImageTable, RowImage, read};
 use super::split_folder::{SplitFolder, copy_image};
 use super::yolo_lines::line;
 use super::{Existing, yolo_yaml};
+use crate::storage::without_credentials;
 use crate::table::import::{Defect, Sieve, SkipReason, YoloTask};
 use crate::table::local_name::{inside, without_images};
 use crate::table::yolo_file::SPLITS;
@@ -184,14 +185,15 @@ impl Writer<'_> {
             expected: expected.into(),
             hint: hint.into(),
         };
+        let shown = without_credentials(&image.file_name);
         let name = inside(&image.file_name).map_err(|why| {
-            let found = format!("{:?}, which {why},", image.file_name);
+            let found = format!("{shown:?}, which {why},");
             wrong(found, "the name of a file below a folder", "rename it")
         })?;
         let name = without_images(&name);
         let stem = name.with_extension("txt");
         if !self.stems.insert(stem.clone()) {
-            let found = format!("{:?}, whose labels stand before,", image.file_name);
+            let found = format!("{shown:?}, whose labels stand before,");
             let expected = "names that differ before their ending";
             return Err(wrong(found, expected, "rename one of the images"));
         }

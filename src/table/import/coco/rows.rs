@@ -7,6 +7,7 @@ use arrow_schema::Schema;
 
 use super::lists::{ListedImage, Lists};
 use crate::geometry::{BoxFormat, Rle};
+use crate::storage::without_credentials;
 use crate::table::import::folder::ImageFolder;
 use crate::table::import::image_rows::{Chunk, Held, ImageRow, ImageRows};
 use crate::table::import::malformed;
@@ -98,7 +99,8 @@ impl<'a> Rows<'a> {
         let path = match inside(&image.file_name) {
             Ok(name) => folder.join(name),
             Err(why) => {
-                let text = format!("`file_name` is {:?}, which {why}", image.file_name);
+                let shown = without_credentials(&image.file_name);
+                let text = format!("`file_name` is {shown:?}, which {why}");
                 let hint = "rename the file, or import without images";
                 let error = malformed(self.path, text, position, hint);
                 self.sieve.refuse(SkipReason::Field, error)?;

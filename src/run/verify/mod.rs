@@ -1,9 +1,12 @@
 //! Reading all of a run to find out what is damaged.
 
-use std::collections::HashMap;
+mod named;
+
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 
+use super::facts;
 use super::passes::EXAMPLE_ID;
 use super::{PassRecord, RunReader};
 use crate::progress::Progress;
@@ -11,11 +14,14 @@ use crate::storage::Location;
 use crate::table::{DeltaTable, values};
 use crate::{Error, Result};
 
+/// The folder of the scalars.
+const SCALARS: &str = "scalars";
+
 /// What [`RunReader::verify`] read, and what is wrong.
 #[non_exhaustive]
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// Every table of the run.
+    /// Every table of the run, then those of its project that it read.
     pub tables: Vec<VerifiedTable>,
     /// What is wrong; each names the file or the pass. Empty for a run that is whole.
     pub problems: Vec<Error>,
@@ -41,7 +47,9 @@ pub struct VerifiedTable {
 #[derive(Default)]
 struct Found {
     rows: u64,
-    largest_id: i64,
+    /// The smallest and the largest `example_id`.
+    ids: Option<(i64, i64)>,
+    rows_without_id: u64,
 }
 
 impl RunReader {
@@ -49,8 +57,11 @@ impl RunReader {
     ///
     /// The log of every table must be without gaps; every data file must be there, have the size and
     /// the number of rows that the log says and the checksum that its name tells, and decode;
-    /// every complete pass must have its rows, and their `example_id` lie within the joined table.
-    /// The documents themselves were checked when the run was opened.
+    /// every complete pass must have its rows, and their `example_id` lie within the joined table; there
+    /// must be as many scalars as the documents tell of. Checkpoints of the logs must say what the entries
+    /// say. The models of its coordinates must have their checksum, and the tables of the project that it
+    /// read are checked as its own are, at the revision that it read. The documents themselves were
+    /// checked when the run was opened.
     ///
     /// ```
     /// use emberlens::collect::Silent;
@@ -70,18 +81,27 @@ impl RunReader {
     pub fn verify(&self, progress: &dyn Progress) -> Result<Verification> {
         let mut verification = Verification::default();
         let folders = self.table_folders()?;
-        progress.start("verifying", folders.len() as u64);
+        let count = folders.len() as u64;
+        progress.start("verifying", count + self.count_named());
         for (done, folder) in (1..).zip(&folders) {
             self.verify_table(folder, &mut verification);
             progress.update(done);
         }
+        self.verify_named(progress, count, &mut verification);
         progress.end();
+        verification
+            .problems
+            .extend(self.missing_scalars(&verification)?);
+        verification.problems.extend(self.repeated_documents()?);
+        let mut lost = BTreeSet::new();
         for pass in self.state.passes.complete() {
             let folder = format!("metrics/{}", self.stream_location(&pass.stream)?.name());
             if pass.rows > 0 && !folders.contains(&folder) {
-                verification.problems.push(self.missing(&folder));
+                lost.insert(folder);
             }
         }
+        let lost = lost.iter().map(|folder| self.missing(folder));
+        verification.problems.extend(lost);
         for projection in &self.state.projections {
             let folder = format!("projections/{}", projection.name);
             let table = verification
@@ -95,6 +115,35 @@ impl RunReader {
         Ok(verification)
     }
 
+    /// The problems of documents that say, to the microsecond, what one before them said: no writer does.
+    fn repeated_documents(&self) -> Result<Vec<Error>> {
+        let documents = facts::documents(self.location());
+        let mut first = HashMap::new();
+        let mut problems = Vec::new();
+        for (number, bytes) in documents.read_bytes()? {
+            if let Some(before) = first.get(&bytes) {
+                let reason = format!("it repeats document {before:020}.json");
+                problems.push(documents.damaged(number, reason));
+            } else {
+                first.insert(bytes, number);
+            }
+        }
+        Ok(problems)
+    }
+
+    /// The problem of scalars that documents tell of and that are not there.
+    fn missing_scalars(&self, verification: &Verification) -> Result<Option<Error>> {
+        let mut tables = verification.tables.iter();
+        let found = tables.find(|table| table.folder == SCALARS);
+        let rows = found.map_or(0, |table| table.rows);
+        let told = self.scalars_told(rows)?;
+        Ok((rows < told).then(|| Error::Corrupt {
+            what: "scalars",
+            reason: format!("there are {rows} and the run's documents tell of {told}"),
+            path: self.location().join(SCALARS).url(),
+        }))
+    }
+
     /// The problem of a table that is not there, or not up to the version that a document names.
     fn missing(&self, folder: &str) -> Error {
         Error::Corrupt {
@@ -106,7 +155,7 @@ impl RunReader {
 
     /// The folders of the run's tables, relative to the run.
     pub(super) fn table_folders(&self) -> Result<Vec<String>> {
-        let mut folders = vec!["scalars".to_owned()];
+        let mut folders = vec![SCALARS.to_owned()];
         for group in ["metrics", "projections"] {
             let names = self.location().join(group).list_folders()?;
             folders.extend(names.iter().map(|name| format!("{group}/{name}")));
@@ -129,7 +178,7 @@ impl RunReader {
         };
         let passes = self.passes_in(folder);
         let mut found: HashMap<String, Found> = HashMap::new();
-        let check = table.verify(|batches| {
+        let check = table.verify(None, |batches| {
             if folder.starts_with("metrics/") {
                 count(batches, &mut found);
             }
@@ -141,13 +190,13 @@ impl RunReader {
             rows: check.rows,
             size_bytes: check.size_bytes,
         });
-        let is_whole = check.problems.is_empty();
+        let (nothing, is_whole) = (Found::default(), check.problems.is_empty());
         verification.problems.extend(check.problems);
         for pass in passes {
-            let of_pass = found.remove(&pass.pass_id).unwrap_or_default();
+            let of_pass = found.get(&pass.pass_id).unwrap_or(&nothing);
             verification
                 .problems
-                .extend(self.wrong_with(pass, &of_pass, is_whole, &place));
+                .extend(self.wrong_with(pass, of_pass, is_whole, &place));
         }
     }
 
@@ -197,11 +246,19 @@ impl RunReader {
             Ok(table) => table,
             Err(error) => return Some(error),
         };
-        let (largest, rows) = (found.largest_id, table.row_count());
-        let is_beyond = found.rows > 0 && u64::try_from(largest).is_ok_and(|id| id >= rows);
-        is_beyond.then(|| {
+        if found.rows_without_id > 0 {
+            let (rows, table) = (found.rows_without_id, &joined.name);
+            return Some(corrupt(format!(
+                "{name} has {rows} rows without an example_id and is joined to table `{table}`"
+            )));
+        }
+        let (smallest, largest) = found.ids?;
+        let rows = table.row_count();
+        let is_within = |id: i64| u64::try_from(id).is_ok_and(|id| id < rows);
+        let outside = [smallest, largest].into_iter().find(|id| !is_within(*id));
+        outside.map(|id| {
             corrupt(format!(
-                "{name} has example_id {largest} and table `{}` has {rows} rows",
+                "{name} has example_id {id} and table `{}` has {rows} rows",
                 joined.name
             ))
         })
@@ -216,8 +273,13 @@ fn count(batches: &[RecordBatch], found: &mut HashMap<String, Found>) {
         for (row, pass) in passes.into_iter().enumerate() {
             let of_pass = found.entry(pass.unwrap_or_default()).or_default();
             of_pass.rows += 1;
-            let id = ids.get(row).copied().flatten().unwrap_or(-1);
-            of_pass.largest_id = of_pass.largest_id.max(id);
+            match ids.get(row).copied().flatten() {
+                Some(id) => {
+                    let (smallest, largest) = of_pass.ids.unwrap_or((id, id));
+                    of_pass.ids = Some((smallest.min(id), largest.max(id)));
+                }
+                None => of_pass.rows_without_id += 1,
+            }
         }
     }
 }
