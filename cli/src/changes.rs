@@ -2,14 +2,27 @@
 
 use std::collections::HashMap;
 
+use clap::Args;
 use emberlens::table::{CellChange, Table as Dataset};
 use serde_json::{Value, json};
 
 use crate::print::Table;
 use crate::tables::{value_json, value_text};
 
+/// Changes that are shown when nobody says how many.
+const SHOWN: usize = 10;
+
+/// How many changes are shown.
+#[derive(Args, Clone, Copy)]
+pub struct Most {
+    /// Changes to show [default: 10, with --json all]
+    #[arg(short, long = "number", value_name = "N")]
+    number: Option<usize>,
+}
+
 /// The first changes as a table of text, and how many more there are.
-pub fn text(table: &Dataset, changes: &[CellChange], most: usize) -> String {
+pub fn text(table: &Dataset, changes: &[CellChange], most: Most) -> String {
+    let most = most.number.unwrap_or(SHOWN);
     let mut classes: HashMap<&str, Option<Vec<String>>> = HashMap::new();
     let mut shown = Table::new([">example_id", "column", "before", "after"]);
     for change in changes.iter().take(most) {
@@ -38,9 +51,10 @@ pub fn text(table: &Dataset, changes: &[CellChange], most: usize) -> String {
     text
 }
 
-/// All changes.
-pub fn json(changes: &[CellChange]) -> Vec<Value> {
-    let changes = changes.iter().map(|change| {
+/// The changes for programs: all of them unless fewer are asked for.
+pub fn json(changes: &[CellChange], most: Most) -> Vec<Value> {
+    let most = most.number.unwrap_or(usize::MAX);
+    let changes = changes.iter().take(most).map(|change| {
         json!({
             "example_id": change.row,
             "column": &*change.column,

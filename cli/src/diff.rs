@@ -5,7 +5,7 @@ use emberlens::table::Difference;
 use emberlens::{Error, Result};
 use serde_json::json;
 
-use crate::changes;
+use crate::changes::{self, Most};
 use crate::find::Place;
 use crate::print::{Report, clean};
 use crate::tables::split_revision;
@@ -21,9 +21,8 @@ pub struct Diff {
     #[arg(value_name = "TABLE@REVISION")]
     to: Option<String>,
 
-    /// Changes to show
-    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
-    number: usize,
+    #[command(flatten)]
+    most: Most,
 }
 
 impl Diff {
@@ -32,7 +31,7 @@ impl Diff {
         let first = place.table(&self.from)?;
         let second = match &self.to {
             Some(to) => place.table(to)?,
-            None => place.table(split_revision(&self.from).0)?,
+            None => place.table(split_revision(&self.from)?.0)?,
         };
         if first.url() != second.url() {
             return Err(Error::invalid(
@@ -44,7 +43,7 @@ impl Diff {
         }
         let found = second.diff(first.revision(), second.revision())?;
         let mut text = summary(&clean(first.name()), &found);
-        text.push_str(&changes::text(&second, &found.changes, self.number));
+        text.push_str(&changes::text(&second, &found.changes, self.most));
         Ok(Report {
             text,
             json: json!({
@@ -58,7 +57,7 @@ impl Diff {
                 "columns_added": found.columns_added,
                 "columns_removed": found.columns_removed,
                 "columns": changes::counts(&found.cells),
-                "changes": changes::json(&found.changes),
+                "changes": changes::json(&found.changes, self.most),
             }),
             ..Report::default()
         })

@@ -8,9 +8,9 @@ use emberlens::table::{ColumnKind, Edit as Edits, Table, Value};
 use emberlens::{Error, Result};
 use serde_json::json;
 
-use crate::changes;
+use crate::changes::{self, Most};
 use crate::find::Place;
-use crate::print::{Report, clean};
+use crate::print::{self, Report, clean};
 use crate::tables::Signature;
 
 /// The arguments of `emberlens edit`.
@@ -34,11 +34,15 @@ pub struct Edit {
 
     /// In the rows of which this is true: an SQL condition over the table's columns, example_id, and
     /// with --run the metrics of a pass
+    ///
+    /// It may have comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, arithmetic, and the functions
+    /// abs, isnan, isfinite, isinf, lower, upper and length. NaN compares as in DuckDB: it equals itself and
+    /// is above all numbers, so that loss > 2 takes it too; write loss > 2 AND NOT isnan(loss) otherwise.
     #[arg(long = "where", value_name = "CONDITION", id = "filter")]
     filter: Option<String>,
 
     /// In these rows, counted from 0, for example 3,17,20
-    #[arg(long, value_name = "ROWS", value_delimiter = ',')]
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', value_parser = row)]
     rows: Vec<u64>,
 
     /// In all rows
@@ -69,9 +73,8 @@ pub struct Edit {
     #[arg(long)]
     dry_run: bool,
 
-    /// Changes to show
-    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
-    number: usize,
+    #[command(flatten)]
+    most: Most,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -81,6 +84,14 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write COLUMN=VALUE, for example label=3".into()),
     }
+}
+
+fn row(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| {
+        "write numbers of rows, for example 3,17,20; a range is a condition: \
+         --where 'example_id BETWEEN 3 AND 17'"
+            .into()
+    })
 }
 
 fn addition(text: &str) -> Result<(String, ColumnKind), String> {
@@ -98,10 +109,11 @@ impl Edit {
     pub fn run(&self, place: &Place) -> Result<Report> {
         let table = place.table(&self.table)?;
         let edit = self.signature.sign(self.edit(&table, place)?);
-        report(&table, edit, self.dry_run, self.number)
+        report(&table, edit, self.dry_run, self.most)
     }
 
     fn edit(&self, table: &Table, place: &Place) -> Result<Edits> {
+        self.refuse_twice()?;
         let mut edit = table.edit();
         for (column, kind) in &self.add {
             edit = edit.add_column(column, *kind);
@@ -115,6 +127,22 @@ impl Edit {
             };
         }
         Ok(edit)
+    }
+
+    /// Of two values for the same cells one would be lost.
+    fn refuse_twice(&self) -> Result<()> {
+        for (at, (column, value)) in self.set.iter().enumerate() {
+            let same = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(column);
+            if let Some((other, first)) = self.set[..at].iter().find(same) {
+                return Err(Error::invalid(
+                    "--set",
+                    format!("{other}={first} and {column}={value}"),
+                    "both are for the same cells",
+                    "set a column once; other rows need an edit of their own",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The rows that are meant; `None` for all.
@@ -223,7 +251,7 @@ fn value(text: &str, is_text: bool) -> Value {
 }
 
 /// Commits an edit, or looks at it, and says what changed.
-pub fn report(table: &Table, edit: Edits, is_dry: bool, number: usize) -> Result<Report> {
+pub fn report(table: &Table, edit: Edits, is_dry: bool, most: Most) -> Result<Report> {
     let preview = edit.preview()?;
     let (latest, is_new) = match is_dry {
         true => (None, false),
@@ -244,13 +272,16 @@ pub fn report(table: &Table, edit: Edits, is_dry: bool, number: usize) -> Result
             format!("{name}: no row is meant; nothing to change\n")
         }
         (_, true) => format!("{name}: every cell holds its value already; nothing to change\n"),
-        (None, _) => format!("{name}@{parent}: would change {counted}; nothing was changed\n"),
+        (None, _) => {
+            let rows = print::counted(preview.selected, "row is", "rows are");
+            format!("{name}@{parent}: {rows} meant; would change {counted}; nothing was changed\n")
+        }
         (Some(revision), _) => format!("{name}@{revision}: changed {counted}\n"),
     };
     text.push_str(&changes::text(
         latest.as_ref().unwrap_or(table),
         &preview.changes,
-        number,
+        most,
     ));
     Ok(Report {
         text,
@@ -261,9 +292,10 @@ pub fn report(table: &Table, edit: Edits, is_dry: bool, number: usize) -> Result
             "revision": revision,
             "is_new": is_new,
             "dry_run": is_dry,
+            "selected": preview.selected,
             "rows": preview.rows,
             "columns": changes::counts(columns),
-            "changes": changes::json(&preview.changes),
+            "changes": changes::json(&preview.changes, most),
         }),
         ..Report::default()
     })

@@ -79,10 +79,10 @@ impl Place {
             projects
                 .retain(|project| project.name() == wanted || project.location().name() == *wanted);
             damaged.retain(|project| project.folder == *wanted);
-            if let (true, Some(project)) = (projects.is_empty(), damaged.pop()) {
-                return Err(*project.error);
-            }
             if projects.is_empty() {
+                if let Some(project) = damaged.pop() {
+                    return Err(*project.error);
+                }
                 return Err(Error::NotFound {
                     what: "project",
                     name: wanted.clone(),

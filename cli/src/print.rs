@@ -145,6 +145,14 @@ impl Table {
     }
 }
 
+/// So many things, in words: `1 row`, `3 rows`.
+pub fn counted(count: impl TryInto<u64>, one: &str, more: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        count => format!("{count} {more}"),
+    }
+}
+
 /// A name for a list: long ones end in an ellipsis, so that one of them does not widen all lines.
 pub fn shortened(name: &str) -> String {
     const LONGEST: usize = 48;

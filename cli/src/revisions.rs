@@ -6,7 +6,7 @@ use emberlens::table::{Revision, RevisionKind};
 use serde_json::{Value, json};
 
 use crate::find::Place;
-use crate::print::{Report, Table, clean, shortened, time};
+use crate::print::{Report, Table, clean, counted, shortened, time};
 
 /// The arguments of `emberlens revisions`.
 #[derive(Args)]
@@ -23,6 +23,7 @@ impl Revisions {
         let revisions = table.revisions()?;
         let mut shown = Table::new([
             ">revision",
+            ">parent",
             "time",
             "what",
             ">rows",
@@ -35,6 +36,9 @@ impl Revisions {
             let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
             shown.push(vec![
                 revision.version.to_string(),
+                revision
+                    .parent
+                    .map_or_else(|| "-".into(), |parent| parent.to_string()),
                 revision.time_us.map_or_else(|| "-".into(), time),
                 what,
                 rows.map_or_else(|| "-".into(), |rows| rows.to_string()),
@@ -43,7 +47,8 @@ impl Revisions {
                 shortened(&or_none(&revision.note)),
             ]);
         }
-        let title = format!("{}: {} rows", clean(table.name()), table.row_count());
+        let rows = counted(table.row_count(), "row", "rows");
+        let title = format!("{}: {rows}", clean(table.name()));
         Ok(Report {
             text: format!("{title}\n{}", shown.render(2)),
             json: json!({
@@ -67,7 +72,7 @@ fn described(kind: &RevisionKind) -> (String, Option<u64>, Option<&[String]>) {
             revision,
             rows,
             columns,
-        } => (format!("undone {revision}"), Some(*rows), Some(columns)),
+        } => (format!("undoes {revision}"), Some(*rows), Some(columns)),
         other => (other.name().into(), None, None),
     }
 }

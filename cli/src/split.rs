@@ -5,6 +5,7 @@ use emberlens::table::Splitting;
 use emberlens::{Error, Result};
 use serde_json::json;
 
+use crate::changes::Most;
 use crate::edit::report;
 use crate::find::Place;
 use crate::print::{Report, clean};
@@ -44,9 +45,8 @@ pub struct Split {
     #[arg(long)]
     dry_run: bool,
 
-    /// Changes to show
-    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
-    number: usize,
+    #[command(flatten)]
+    most: Most,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ impl Split {
         }
         let split = table.split(&splitting)?;
         let edit = self.signature.sign(split.edit(&self.column));
-        let mut report = report(&table, edit, self.dry_run, self.number)?;
+        let mut report = report(&table, edit, self.dry_run, self.most)?;
         let rows = |name: &str| split.rows(name).map_or(0, <[u64]>::len);
         let parts = split
             .names()

@@ -41,13 +41,38 @@ impl Signature {
     }
 }
 
+/// A revision behind `@`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Latest,
+    Number(u64),
+}
+
 /// A table as the user named it, with the revision behind `@`.
-pub fn split_revision(text: &str) -> (&str, Option<u64>) {
-    let parts = text.rsplit_once('@');
-    match parts.and_then(|(name, revision)| Some((name, revision.parse().ok()?))) {
-        Some((name, revision)) => (name, Some(revision)),
-        None => (text, None),
+///
+/// # Errors
+/// `Invalid` for what is no revision there; an `@` in the name of a folder is one of its letters.
+pub fn split_revision(text: &str) -> Result<(&str, Option<Named>)> {
+    let Some((name, revision)) = text.rsplit_once('@') else {
+        return Ok((text, None));
+    };
+    match revision {
+        "latest" => Ok((name, Some(Named::Latest))),
+        number if number.parse::<u64>().is_ok() => {
+            Ok((name, number.parse().ok().map(Named::Number)))
+        }
+        further if further.contains('/') || is_table_folder(text) => Ok((text, None)),
+        other => Err(Error::invalid(
+            "table",
+            text,
+            format!("`@{other}` names no revision"),
+            format!("write TABLE@NUMBER, for example {name}@3, or {name}@latest"),
+        )),
     }
+}
+
+fn is_table_folder(text: &str) -> bool {
+    Path::new(text).join("_delta_log").is_dir()
 }
 
 impl Place {
@@ -57,16 +82,16 @@ impl Place {
     /// # Errors
     /// `NotFound` with the tables that exist; `Invalid` when several projects have one of that name.
     pub fn table(&self, text: &str) -> Result<Table> {
-        let (name, revision) = split_revision(text);
+        let (name, revision) = split_revision(text)?;
         let table = self.latest_table(name)?;
         match revision {
-            Some(revision) => table.at_revision(revision),
-            None => Ok(table),
+            Some(Named::Number(revision)) => table.at_revision(revision),
+            Some(Named::Latest) | None => Ok(table),
         }
     }
 
     fn latest_table(&self, text: &str) -> Result<Table> {
-        if text.contains("://") || Path::new(text).join("_delta_log").is_dir() {
+        if text.contains("://") || is_table_folder(text) {
             return Table::open(Location::open(text)?);
         }
         let found = self.projects()?;

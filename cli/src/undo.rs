@@ -3,10 +3,11 @@
 use clap::Args;
 use emberlens::{Error, Result};
 
+use crate::changes::Most;
 use crate::edit::report;
 use crate::find::Place;
 use crate::print::Report;
-use crate::tables::{Signature, split_revision};
+use crate::tables::{Named, Signature, split_revision};
 
 /// The arguments of `emberlens undo`.
 #[derive(Args)]
@@ -22,28 +23,31 @@ pub struct Undo {
     #[arg(long)]
     dry_run: bool,
 
-    /// Changes to show
-    #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
-    number: usize,
+    #[command(flatten)]
+    most: Most,
 }
 
 impl Undo {
     /// Undoes the revision on top of the latest one, or shows what that would do.
     pub fn run(&self, place: &Place) -> Result<Report> {
-        let (name, revision) = split_revision(&self.table);
+        let (name, revision) = split_revision(&self.table)?;
         let table = place.table(name)?;
-        let Some(revision) = revision else {
-            return Err(Error::invalid(
-                "table",
-                name,
-                "it names no revision to undo",
-                format!(
-                    "write {name}@{}, or another of `emberlens revisions {name}`",
-                    table.revision()
-                ),
-            ));
+        let revision = match revision {
+            Some(Named::Number(revision)) => revision,
+            Some(Named::Latest) => table.revision(),
+            None => {
+                return Err(Error::invalid(
+                    "table",
+                    name,
+                    "it names no revision to undo",
+                    format!(
+                        "write {name}@{}, or another of `emberlens revisions {name}`",
+                        table.revision()
+                    ),
+                ));
+            }
         };
         let edit = self.signature.sign(table.undo(revision)?);
-        report(&table, edit, self.dry_run, self.number)
+        report(&table, edit, self.dry_run, self.most)
     }
 }

@@ -41,12 +41,21 @@ pub(crate) struct Summed {
     pub(crate) aggregates: bool,
 }
 
+/// A second stream of a pass.
+pub(crate) struct SecondStream {
+    pub(crate) stream: String,
+    /// Whether its rows join to the table of the pass.
+    pub(crate) joins_table: bool,
+}
+
 /// What the collectors made of one batch.
 pub(crate) struct Gathered {
     /// All columns, `example_id` first.
     pub(crate) columns: Columns,
     /// The columns to aggregate.
     pub(crate) aggregated: Columns,
+    /// Rows of second streams that are ready.
+    pub(crate) summed: Vec<Summed>,
 }
 
 impl<'a, B, O> Gatherer<'a, B, O> {
@@ -94,22 +103,26 @@ impl<'a, B, O> Gatherer<'a, B, O> {
         batch: &B,
         output: &O,
     ) -> Result<Gathered> {
-        let samples = example_ids.len();
-        let mut gathered = Gathered::with_ids(example_ids);
+        let mut gathered = Gathered::with_ids(example_ids.clone());
         let mut owners: Vec<(String, &str)> = Vec::new();
+        let second = self.taken_of_second_streams();
         for known in &mut self.collectors {
             let label = &known.label;
             let columns = guarded(
                 || format!("metrics collector {label} on batch {number}"),
                 || match &mut known.summing {
-                    Some(summing) => summing.collect(batch, output),
+                    Some(summing) => summing.collect_examples(&example_ids, batch, output),
                     None => known.collector.collect(batch, output),
                 },
             )
             .map_err(|error| failed(error, label, number))?;
-            known.check(number, samples, &columns)?;
-            own(&self.taken, label, &columns, &mut owners)?;
+            known.check(number, example_ids.len(), &columns)?;
+            own(&self.taken, &known.label, &columns, &mut owners)?;
             gathered.add(columns, known.aggregates);
+        }
+        for known in &mut self.collectors {
+            let ready = known.take_rows(number, &self.stream, &second)?;
+            gathered.summed.extend(ready);
         }
         self.batches = number + 1;
         Ok(gathered)
@@ -120,16 +133,17 @@ impl<'a, B, O> Gatherer<'a, B, O> {
     /// # Errors
     /// `DuplicateColumn` when a constant of the pass has the name of one of their columns, as far as a
     /// collector tells these of a pass without batches.
-    pub(crate) fn second_streams(&self) -> Result<Vec<String>> {
-        // Their rows may say which example they are about.
-        let taken = self.taken.iter().filter(|(name, _)| name != "example_id");
-        let taken: Vec<_> = taken.cloned().collect();
+    pub(crate) fn second_streams(&self) -> Result<Vec<SecondStream>> {
+        let taken = self.taken_of_second_streams();
         let mut streams = Vec::new();
         for known in &self.collectors {
             let Some(summing) = &known.summing else {
                 continue;
             };
-            streams.push(stream_of(&self.stream, summing.stream()));
+            streams.push(SecondStream {
+                stream: stream_of(&self.stream, summing.stream()),
+                joins_table: summing.joins_table(),
+            });
             let empty = guarded(
                 || format!("metrics collector {} without batches", known.label),
                 || {
@@ -145,6 +159,12 @@ impl<'a, B, O> Gatherer<'a, B, O> {
             }
         }
         Ok(streams)
+    }
+
+    /// Names that rows of second streams cannot use: they may say which example they are about.
+    fn taken_of_second_streams(&self) -> Vec<(String, String)> {
+        let taken = self.taken.iter().filter(|(name, _)| name != "example_id");
+        taken.cloned().collect()
     }
 
     /// Ends the pass of every collector that sums it up.
@@ -267,6 +287,33 @@ fn own<'s>(
 }
 
 impl<B, O> Known<'_, B, O> {
+    /// The rows of the collector's second stream that are ready after a batch.
+    fn take_rows(
+        &mut self,
+        number: usize,
+        of_the_pass: &str,
+        taken: &[(String, String)],
+    ) -> Result<Option<Summed>> {
+        let Some(summing) = &mut self.summing else {
+            return Ok(None);
+        };
+        let label = &self.label;
+        let columns = guarded(
+            || format!("metrics collector {label} after batch {number}"),
+            || summing.take_rows(),
+        )
+        .map_err(|error| failed(error, label, number))?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        own(taken, label, &columns, &mut Vec::new())?;
+        Ok(Some(Summed {
+            stream: stream_of(of_the_pass, summing.stream()),
+            columns,
+            aggregates: self.aggregates,
+        }))
+    }
+
     fn check(&self, number: usize, samples: usize, columns: &Columns) -> Result<()> {
         let place = || format!("metrics collector {}, batch {number}", self.label);
         for (name, column) in columns.iter() {
@@ -322,6 +369,7 @@ impl Gathered {
         Self {
             columns: Columns::new().with("example_id", ids),
             aggregated: Columns::new(),
+            summed: Vec::new(),
         }
     }
 

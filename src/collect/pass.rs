@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::collate::Collate;
 use super::dataset::MapDataset;
-use super::gather::{Gathered, Gatherer, Summed};
+use super::gather::{Gathered, Gatherer, SecondStream, Summed};
 use super::guard::{cause, guarded};
 use super::loader::{Loaded, Source};
 use super::predictor::Predictor;
@@ -75,12 +75,19 @@ struct Pass<'a> {
     plan: &'a Plan,
     run: &'a Run,
     writer: MetricsTableWriter,
-    /// Of the rows that sum the pass up, by stream.
-    seconds: Vec<(String, MetricsTableWriter)>,
+    seconds: Vec<Second>,
     started: Instant,
     rows: u64,
     aggregates: Aggregates,
     embedding_columns: Vec<String>,
+}
+
+/// What goes to a second stream, beside the rows of the samples.
+struct Second {
+    stream: String,
+    writer: MetricsTableWriter,
+    rows: u64,
+    aggregates: Aggregates,
 }
 
 impl<'a> Pass<'a> {
@@ -88,7 +95,7 @@ impl<'a> Pass<'a> {
         settings: &'a Settings<'a>,
         plan: &'a Plan,
         run: &'a Run,
-        seconds: &[String],
+        seconds: &[SecondStream],
     ) -> Result<Self> {
         let mut writer = writer(settings, run, &settings.stream);
         if let Some(table) = &plan.table {
@@ -108,10 +115,22 @@ impl<'a> Pass<'a> {
             aggregates: Aggregates::new(),
             embedding_columns: Vec::new(),
         };
-        for stream in seconds {
+        for SecondStream {
+            stream,
+            joins_table,
+        } in seconds
+        {
             let mut second = self::writer(settings, run, stream);
+            if let Some(table) = plan.table.as_ref().filter(|_| *joins_table) {
+                second = second.foreign_table(table);
+            }
             let begun = second.flush();
-            pass.seconds.push((stream.clone(), second));
+            pass.seconds.push(Second {
+                stream: stream.clone(),
+                writer: second,
+                rows: 0,
+                aggregates: Aggregates::new(),
+            });
             if let Err(error) = begun {
                 pass.abandon(&error);
                 return Err(error);
@@ -227,6 +246,7 @@ impl<'a> Pass<'a> {
         let Gathered {
             columns,
             aggregated,
+            summed,
         } = gathered;
         if self.settings.aggregates && !aggregated.is_empty() {
             self.aggregates.update_columns(&aggregated);
@@ -236,6 +256,9 @@ impl<'a> Pass<'a> {
         }
         let rows = columns.rows().unwrap_or(0) as u64;
         self.writer.add_batch(columns)?;
+        for rows in summed {
+            self.write_summed(rows)?;
+        }
         self.rows += rows;
         self.settings.progress.update(self.rows);
         Ok(())
@@ -254,18 +277,25 @@ impl<'a> Pass<'a> {
     fn finish(&mut self, summed: Vec<Summed>) -> Result<PassReport> {
         // The rows that sum the pass up are written first, for the pass is not complete without them,
         // and count last: they never stand without it.
-        let mut aggregates = Vec::new();
-        let mut summed_rows = Vec::with_capacity(summed.len());
         for rows in summed {
-            summed_rows.push((rows.stream.clone(), rows.columns.rows().unwrap_or(0) as u64));
-            aggregates.extend(self.write_summed(rows)?);
+            self.write_summed(rows)?;
+        }
+        let mut aggregates = self.scalars(&self.aggregates, "");
+        for second in &mut self.seconds {
+            second.writer.flush()?;
         }
         let written_infos = self.writer.finalize()?;
-        for (_, second) in &mut self.seconds {
-            second.finalize()?;
+        for second in &mut self.seconds {
+            second.writer.finalize()?;
         }
         let elapsed = self.started.elapsed();
-        aggregates.splice(0..0, self.scalars(&self.aggregates, ""));
+        for second in &self.seconds {
+            aggregates.extend(self.scalars(&second.aggregates, &second.stream));
+        }
+        let summed_rows = self.seconds.iter();
+        let summed_rows = summed_rows
+            .map(|second| (second.stream.clone(), second.rows))
+            .collect();
         if !aggregates.is_empty() {
             let at = self.settings.epoch.map_or_else(At::axis, At::epoch);
             self.run.log_split(&self.settings.split, &aggregates, at)?;
@@ -292,14 +322,10 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Writes rows that sum the pass up to their stream, where they do not count yet; their aggregates.
-    fn write_summed(&mut self, rows: Summed) -> Result<Vec<(String, f64)>> {
-        let mut aggregates = Aggregates::new();
-        if self.settings.aggregates && rows.aggregates {
-            aggregates.update_columns(&rows.columns);
-        }
+    /// Writes rows of a second stream, where they do not count yet.
+    fn write_summed(&mut self, rows: Summed) -> Result<()> {
         let mut seconds = self.seconds.iter_mut();
-        let Some((_, second)) = seconds.find(|(stream, _)| *stream == rows.stream) else {
+        let Some(second) = seconds.find(|second| second.stream == rows.stream) else {
             return Err(Error::invalid(
                 "stream",
                 format!("`{}`", rows.stream),
@@ -307,9 +333,14 @@ impl<'a> Pass<'a> {
                 "name one stream for the whole pass",
             ));
         };
-        second.add_batch(rows.columns)?;
-        second.flush()?;
-        Ok(self.scalars(&aggregates, &rows.stream))
+        if rows.columns.is_empty() {
+            return Ok(());
+        }
+        if self.settings.aggregates && rows.aggregates {
+            second.aggregates.update_columns(&rows.columns);
+        }
+        second.rows += rows.columns.rows().unwrap_or(0) as u64;
+        second.writer.add_batch(rows.columns)
     }
 
     /// Aggregates as scalars, named `<split>_<stream>_<column>_<what>`; no stream for the pass's own.
@@ -328,7 +359,7 @@ impl<'a> Pass<'a> {
 
     /// Keeps what was written and records why there is no more; the cause is already an error.
     fn abandon(&mut self, error: &Error) {
-        let seconds = self.seconds.iter_mut().map(|(_, second)| second);
+        let seconds = self.seconds.iter_mut().map(|second| &mut second.writer);
         for writer in std::iter::once(&mut self.writer).chain(seconds) {
             if let Err(second) = writer.abandon(&error.chain()) {
                 let pass_id = writer.pass_id();

@@ -108,6 +108,11 @@ impl Checker<'_> {
                 escape_char: None,
             } => negate(*negated, self.like(expr, pattern, true)?, span),
             Expr::Function(called) => return self.call(called, span),
+            Expr::Cast { .. } => {
+                return Err(
+                    self.unsupported(&expr.to_string(), self.source.widened_to("cast", span))
+                );
+            }
             _ => return Err(self.unsupported(&expr.to_string(), span)),
         };
         Ok(condition_of(op, span))

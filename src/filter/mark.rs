@@ -51,6 +51,21 @@ impl Source<'_> {
         }
     }
 
+    /// The span from the last such word before it on its line: sqlparser's leaves some words out.
+    pub(super) fn widened_to(self, word: &str, span: Span) -> Span {
+        let line = self.0.split('\n').nth(usize_of(span.start.line) - 1);
+        let before = line.unwrap_or_default().chars();
+        let before: String = before.take(usize_of(span.start.column) - 1).collect();
+        // As many bytes as before, so that places stay what they are.
+        match before.to_ascii_lowercase().rfind(word) {
+            None => span,
+            Some(at) => {
+                let column = before[..at].chars().count() as u64 + 1;
+                Span::new(Location::new(span.start.line, column), span.end)
+            }
+        }
+    }
+
     /// The place behind the last character.
     fn end(self) -> Location {
         let lines = self.0.split('\n');

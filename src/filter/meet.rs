@@ -44,7 +44,7 @@ pub(super) fn meet(
             None => Some((own, is_literal)),
             Some((known, all_literal)) => {
                 let both = wider((known, all_literal), (own, is_literal));
-                let both = both.ok_or_else(|| misfit(source, &nodes, span))?;
+                let both = both.ok_or_else(|| misfit(source, &nodes, node, span))?;
                 Some((both, all_literal && is_literal))
             }
         };
@@ -95,15 +95,16 @@ fn wider(
     })
 }
 
-fn misfit(source: Source<'_>, nodes: &[Node], span: Span) -> Error {
-    let kinds = nodes.iter().filter(|node| node.kind != Kind::Null);
-    let mut told: Vec<String> = Vec::new();
-    for kind in kinds.map(|node| node.kind.told()) {
-        if !told.contains(&kind) {
-            told.push(kind);
-        }
-    }
-    let reason = format!("{} cannot be compared", told.join(" and "));
+/// The error for `odd`, which does not go with those before it; of a list it is pointed at.
+fn misfit(source: Source<'_>, nodes: &[Node], odd: &Node, span: Span) -> Error {
+    let mut known = nodes.iter().filter(|node| node.kind != Kind::Null);
+    let first = known.next().unwrap_or(odd);
+    let span = if nodes.len() > 2 { odd.span } else { span };
+    let reason = format!(
+        "{} and {} cannot be compared",
+        first.kind.told(),
+        odd.kind.told()
+    );
     let is_of_time = |node: &Node| matches!(node.kind, Kind::Date | Kind::Time);
     let hint = match nodes.iter().any(is_of_time) {
         true => "write DATE '2026-05-01' for a date, TIMESTAMP '2026-05-01 12:30:00' for a time",

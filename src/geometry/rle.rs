@@ -210,7 +210,7 @@ impl Rle {
     }
 
     /// Start and end of every run inside that is not empty.
-    pub(super) fn inside(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn inside(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let mut at = 0;
         let pairs = self.counts.chunks(2).map(move |pair| {
             let start = at + u64::from(pair[0]);

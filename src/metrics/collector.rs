@@ -57,8 +57,8 @@ pub trait MetricsCollector<B, O> {
 
 /// A collector that also sums a pass up: rows of classes, a confusion matrix.
 ///
-/// One lives from the beginning of a pass to its end. What it has then goes to a second stream, at
-/// the split and epoch of the pass, with its constants, joined to no table. A pass that fails or is
+/// One lives from the beginning of a pass to its end. What it has then, or after each batch, goes to a
+/// second stream, at the split and epoch of the pass, with its constants. A pass that fails or is
 /// interrupted has none of it that readers see. Where the stream of the pass is not `default`, its name
 /// comes first: `teacher_per_class`. In a training of several ranks every rank sums up the samples that
 /// it saw: its rows are a part of that stream, and nothing adds them up.
@@ -73,7 +73,31 @@ pub trait PassCollector<B, O> {
     /// As [`MetricsCollector::collect`].
     fn collect(&mut self, batch: &B, output: &O) -> Result<Columns>;
 
-    /// The rows of the second stream. `example_id` may name what they are about (a class); without
+    /// As [`PassCollector::collect`], with the `example_id` of every sample of the batch; this is what a
+    /// pass calls (default: calls `collect`).
+    ///
+    /// # Errors
+    /// As [`MetricsCollector::collect`].
+    fn collect_examples(&mut self, _example_ids: &[i64], batch: &B, output: &O) -> Result<Columns> {
+        self.collect(batch, output)
+    }
+
+    /// Rows of the second stream that are ready after a batch, so that they need not wait in memory for
+    /// the end of the pass (default: none). All of a pass have the same columns.
+    ///
+    /// # Errors
+    /// As [`MetricsCollector::collect`].
+    fn take_rows(&mut self) -> Result<Columns> {
+        Ok(Columns::new())
+    }
+
+    /// Whether `example_id` of the second stream is that of the pass, so that its rows join to the same
+    /// table (default: no).
+    fn joins_table(&self) -> bool {
+        false
+    }
+
+    /// The last rows of the second stream; without columns there are none. `example_id` may name what they are about (a class); without
     /// it rows are numbered.
     ///
     /// Before a pass it is asked of one that saw no batch, for the names of the columns: a constant of

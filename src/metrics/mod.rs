@@ -1,7 +1,8 @@
 //! Metrics collectors: per-sample columns from a batch and the model's output.
 //!
-//! A collector is anything that implements [`MetricsCollector`], closures included. The built-ins
-//! are [`Classification`], [`Embeddings`], [`Detection`], [`OrientedDetection`],
+//! A collector is anything that implements [`MetricsCollector`], closures included, which [`with_schema`]
+//! lets declare their columns. The built-ins
+//! are [`Classification`], [`Embeddings`], [`InstanceEmbeddings`], [`Detection`], [`OrientedDetection`],
 //! [`InstanceSegmentation`], [`PoseEstimation`] and [`Segmentation`]; the functions that they rest on
 //! are public, as are those of the other tasks ([`regression_columns`], [`multilabel_columns`],
 //! [`sequence_columns`], [`image_statistics_columns`]), so that a collector for another output type
@@ -17,6 +18,7 @@ mod collector;
 mod detection;
 mod embeddings;
 mod image_statistics;
+mod instance_embeddings;
 mod instances;
 mod masks;
 mod multilabel;
@@ -28,6 +30,7 @@ mod reshape;
 mod scores;
 mod segmentation;
 mod sequence;
+mod with_schema;
 
 pub use crate::geometry::{BBox, OrientedBox, Rle};
 pub use aggregate::{Aggregates, ColumnAggregate, is_computable};
@@ -39,6 +42,7 @@ pub use collector::{MetricsCollector, PassCollector};
 pub use detection::{AxisAlignedBoxes, Detection};
 pub use embeddings::Embeddings;
 pub use image_statistics::{ImageStatistics, image_statistics_columns};
+pub use instance_embeddings::{EmbeddedInstances, FeatureMap, InstanceEmbeddings};
 pub use instances::{
     ClassEvaluation, Defect, Evaluation, Evaluator, ImageInstances, InstanceCollector,
     InstanceOptions, InstanceSource, InstanceTask, InstancesOf, PredictedInstance, TrueInstance,
@@ -58,3 +62,4 @@ pub use segmentation::{
     class_mask_to_png, evaluate_segmentation, segmentation_columns,
 };
 pub use sequence::{SequenceOptions, sequence_columns};
+pub use with_schema::{WithSchema, with_schema};

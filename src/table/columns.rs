@@ -221,6 +221,22 @@ impl Columns {
         self.columns.first().map(|(_, column)| column.len())
     }
 
+    /// Names, types and roles of the columns, which need no rows.
+    ///
+    /// ```
+    /// use emberlens::table::Columns;
+    /// let schema = Columns::new().with("loss", Vec::<f32>::new()).schema()?;
+    /// assert_eq!(schema.field(0).name(), "loss");
+    /// # Ok::<(), emberlens::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Columns::into_batch`].
+    pub fn schema(&self) -> Result<Schema> {
+        let batch = self.clone().into_batch("a schema")?;
+        Ok(batch.schema().as_ref().clone())
+    }
+
     /// Checks names, lengths and types and makes an Arrow batch; `place` is named in errors.
     ///
     /// # Errors

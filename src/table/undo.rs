@@ -45,7 +45,9 @@ impl Table {
         let Some(before) = revision.checked_sub(1) else {
             return refused("it made the table".into());
         };
-        let (old, new) = (self.at_revision(before)?, self.at_revision(revision)?);
+        // First the one that was named: its error is about it.
+        let new = self.at_revision(revision)?;
+        let old = self.at_revision(before)?;
         if old.row_count() != new.row_count() {
             let (rows, now) = (old.row_count(), new.row_count());
             return refused(format!("it made {now} rows of {rows}"));

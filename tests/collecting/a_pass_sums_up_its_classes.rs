@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use emberlens::collect::{Loader, PassReport, collect_metrics};
 use emberlens::metrics::{
-    AxisAlignedBoxes, BBox, Detection, ImageInstances, InstanceOptions, MetricsCollector,
-    PassCollector, PredictedInstance, TrueInstance, evaluate,
+    AxisAlignedBoxes, BBox, Detection, ImageInstances, InstanceCollector, InstanceOptions,
+    InstanceSegmentation, InstanceTask, Keypoint, MetricsCollector, OrientedBox, OrientedDetection,
+    PassCollector, Pose, PoseEstimation, Poses, PredictedInstance, Rle, TrueInstance, TruePose,
+    evaluate,
 };
 use emberlens::run::{Position, Project, Run};
-use emberlens::table::{BoxFormat, Columns, CoordinateUnit, values};
+use emberlens::table::{AngleDirection, AngleUnit, BoxFormat, Columns, CoordinateUnit, values};
 use emberlens::{Error, ErrorKind, Result};
 
 type Image = ImageInstances<BBox>;
@@ -183,6 +185,85 @@ fn broken_predictions_end_the_pass_or_are_left_out_and_counted() {
     }
     let ap: Vec<Option<f64>> = reader.metrics("per_class").values("ap").unwrap();
     assert_eq!(ap, [Some(1.0)]);
+}
+
+/// The columns `broken` and `predictions` of one image with `sound` predictions and others.
+fn left_out<T, S>(collector: InstanceCollector<T>, sound: S, broken: Vec<S>, truth: T::Truth)
+where
+    T: InstanceTask<Predicted = S>,
+    T::Truth: Clone,
+    S: Clone,
+{
+    let count = broken.len() as i32;
+    let sure = |geometry: &S, label| PredictedInstance::new(geometry.clone(), label, 0.9);
+    let mut predicted = vec![sure(&sound, 0)];
+    predicted.extend(broken.iter().map(|geometry| sure(geometry, 0)));
+    predicted.extend([sure(&sound, 7), sure(&sound, -1), sure(&sound, 1)]);
+    let image = ImageInstances::new(vec![TrueInstance::new(truth, 0)], predicted);
+    let strict = collector.collect(&(), &vec![image.clone()]).unwrap_err();
+    assert_eq!(strict.kind(), ErrorKind::Invalid);
+    let collector = collector.leave_out_broken(true);
+    let columns = collector.collect(&(), &vec![image]).unwrap();
+    let batch = columns.into_batch("test").unwrap();
+    let of = |name| values::<i32>(&batch, name).unwrap();
+    assert_eq!(of("broken"), [count + 2]);
+    assert_eq!((of("tp"), of("fp"), of("fn")), (vec![1], vec![1], vec![0]));
+}
+
+#[test]
+fn whatever_would_be_refused_is_left_out_of_every_kind() {
+    let bbox = |x0: f64| BBox::new([x0, 0.0, 40.0, 40.0], BoxFormat::Xyxy);
+    let bad = vec![bbox(f64::NAN), bbox(50.0), bbox(f64::INFINITY)];
+    left_out(Detection::pixels(2), bbox(0.0), bad, bbox(0.0));
+
+    let turned = |width: f64, angle: f64| {
+        let values = [20.0, 20.0, width, 10.0, angle];
+        OrientedBox::new(values, AngleUnit::Radians, AngleDirection::Clockwise)
+    };
+    let bad = vec![turned(-1.0, 0.0), turned(9.0, f64::NAN)];
+    left_out(
+        OrientedDetection::pixels(2),
+        turned(9.0, 0.3),
+        bad,
+        turned(9.0, 0.3),
+    );
+
+    let mask =
+        |height, width| Rle::from_counts(height, width, vec![2, height * width - 2]).unwrap();
+    let bad = vec![mask(6, 4), mask(2, 2)];
+    left_out(InstanceSegmentation::masks(2), mask(4, 6), bad, mask(4, 6));
+
+    let pose = |xs: &[f64]| Pose::new(xs.iter().map(|x| Keypoint::new(*x, 5.0, 0.8)));
+    let truth = TruePose::from_coco(&[1.0, 5.0, 2.0, 9.0, 5.0, 2.0], bbox(0.0));
+    let bad = vec![pose(&[1.0]), pose(&[1.0, f64::NAN]), pose(&[1.0, 2.0, 3.0])];
+    let poses = Poses::with_sigmas([0.05, 0.05]).unwrap();
+    left_out(PoseEstimation::of(poses, 2), pose(&[1.0, 9.0]), bad, truth);
+}
+
+#[test]
+fn without_a_truth_masks_have_the_size_of_the_first_and_a_wrong_truth_stays_an_error() {
+    let mask = |height, width| Rle::from_counts(height, width, vec![0, height * width]).unwrap();
+    let seen = |mask| PredictedInstance::new(mask, 0, 0.9);
+    let sizes = [(4, 6), (6, 4), (4, 6)];
+    let predicted = sizes
+        .map(|(height, width)| seen(mask(height, width)))
+        .to_vec();
+    let collector = InstanceSegmentation::masks(1).leave_out_broken(true);
+    let image = ImageInstances::new(vec![], predicted.clone());
+    let batch = collector
+        .collect(&(), &vec![image])
+        .unwrap()
+        .into_batch("test")
+        .unwrap();
+    assert_eq!(values::<i32>(&batch, "broken").unwrap(), [1]);
+    assert_eq!(values::<i32>(&batch, "fp").unwrap(), [2]);
+
+    let wrong = ImageInstances::new(vec![TrueInstance::new(mask(4, 6), 5)], predicted);
+    let error = collector
+        .collect(&(), &vec![wrong])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("label of truth 0"), "{error}");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
 use emberlens::collect::{FnDataset, Loader, PassReport, collect_metrics};
-use emberlens::metrics::MetricsCollector;
+use emberlens::metrics::{MetricsCollector, with_schema};
 use emberlens::run::{Project, Run};
-use emberlens::table::Columns;
+use emberlens::table::{Column, Columns, Role, role};
 use emberlens::{Error, ErrorKind, Result};
 
 fn project() -> Project {
@@ -198,6 +198,38 @@ fn a_collector_is_held_to_its_schema() {
 }
 
 #[test]
+fn a_closure_is_held_to_the_schema_that_it_declares() {
+    let loss = || {
+        Columns::new()
+            .with("y", Vec::<f32>::new())
+            .schema()
+            .unwrap()
+    };
+    let twice = |batch: &Batch, _: &()| Ok(Columns::new().with("y", batch.clone()));
+    assert!(with(with_schema(loss(), twice)).is_ok());
+
+    let wider = |batch: &Batch, _: &()| {
+        let y: Vec<f64> = batch.iter().map(|y| f64::from(*y)).collect();
+        Ok(Columns::new().with("y", y))
+    };
+    let error = with(with_schema(loss(), wider).named("wider")).unwrap_err();
+    let chain = error.chain();
+    for part in ["`y`", "Float64", "Float32", "`wider`"] {
+        assert!(chain.contains(part), "{chain}");
+    }
+    let more = |batch: &Batch, _: &()| {
+        Ok(Columns::new()
+            .with("y", batch.clone())
+            .with("z", batch.clone()))
+    };
+    let error = with(with_schema(loss(), more)).unwrap_err();
+    assert_says(&error, ErrorKind::Invalid, &["`z`", "with_schema"]);
+    let other = |batch: &Batch, _: &()| Ok(Columns::new().with("z", batch.clone()));
+    let error = with(with_schema(loss(), other)).unwrap_err();
+    assert_says(&error, ErrorKind::Invalid, &["`y`", "with_schema"]);
+}
+
+#[test]
 fn a_dataset_that_fails_at_row_700_names_the_row_and_keeps_the_run_usable() {
     for workers in [0, 2] {
         let run = run();
@@ -277,6 +309,30 @@ fn an_empty_dataset_gets_its_columns_from_the_schemas() {
     let batch = run.reader().unwrap().metrics("default").read().unwrap();
     assert_eq!(batch.num_rows(), 0);
     assert!(batch.schema_ref().field_with_name("y").is_ok());
+}
+
+#[test]
+fn an_empty_dataset_gets_the_columns_and_roles_that_closures_declare() {
+    let run = run();
+    let empty: Vec<f32> = Vec::new();
+    let kind = Column::from(Vec::<i32>::new()).role(Role::category(["low", "high"]));
+    let schema = Columns::new().with("kind", kind).schema().unwrap();
+    let kinds = |batch: &Batch, _: &()| {
+        let kind: Vec<i32> = batch.iter().map(|y| i32::from(*y > 0.5)).collect();
+        Ok(Columns::new().with("kind", kind))
+    };
+    for (epoch, dataset) in [(0, empty), (1, items(3))] {
+        collect_metrics(&dataset)
+            .collector(with_schema(schema.clone(), kinds))
+            .without_table()
+            .epoch(epoch)
+            .into_run(&run)
+            .unwrap();
+        let batch = run.reader().unwrap().metrics("default").read().unwrap();
+        assert_eq!(batch.num_rows(), dataset.len());
+        let field = batch.schema().field_with_name("kind").unwrap().clone();
+        assert_eq!(role(&field), Some(Role::category(["low", "high"])));
+    }
 }
 
 #[test]

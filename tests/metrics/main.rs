@@ -6,6 +6,7 @@ mod scenes;
 mod bad_instances_are_named;
 mod classification_agrees_with_scikit_learn;
 mod detection_agrees_with_pycocotools;
+mod instances_are_pooled_as_numpy_pools_them;
 mod keypoints_agree_with_pycocotools;
 mod masks_agree_with_pycocotools;
 mod oriented_boxes_agree_with_shapely;

@@ -1,4 +1,5 @@
-//! The columns of regression, multi-label classification and sequences equal scikit-learn's values.
+//! The columns of regression, multi-label classification and sequences equal scikit-learn's values,
+//! perplexities those of torchmetrics 1.9 (`tests/inputs/torchmetrics_values.py`).
 //!
 //! scikit-learn 1.9.1, NumPy 2.4.6; the snippet stands at each test.
 
@@ -9,7 +10,7 @@ use emberlens::Result;
 use emberlens::metrics::{
     MultiLabelOptions, SequenceOptions, multilabel_columns, regression_columns, sequence_columns,
 };
-use ndarray::{arr2, arr3};
+use ndarray::{Array2, Array3, arr2, arr3};
 
 fn assert_close(batch: &RecordBatch, column: &str, expected: &[f64]) {
     let found = batch[column].as_primitive::<Float32Type>();
@@ -144,5 +145,42 @@ fn sequences_agree() -> Result<()> {
     let whole = sequence_columns(logits.view(), targets.view(), None, &SequenceOptions::new())?
         .into_batch("test")?;
     assert_close(&whole, "loss", &[2.269628211031496, 1.3525543223481804]);
+    Ok(())
+}
+
+#[test]
+fn perplexities_are_those_of_torchmetrics() -> Result<()> {
+    let text = include_str!("../inputs/torchmetrics.json");
+    let document: serde_json::Value = serde_json::from_str(text).map_err(emberlens::Error::user)?;
+    let given = &document["sequences"];
+    let read = |name: &str| given[name].as_array().cloned().unwrap_or_default();
+    let logits: Vec<Vec<Vec<f32>>> =
+        serde_json::from_value(given["logits"].clone()).map_err(emberlens::Error::user)?;
+    let targets: Vec<Vec<i64>> =
+        serde_json::from_value(given["targets"].clone()).map_err(emberlens::Error::user)?;
+    let logits = Array3::from_shape_fn((4, 7, 6), |(row, place, token)| logits[row][place][token]);
+    let targets = Array2::from_shape_fn((4, 7), |(row, place)| targets[row][place]);
+    let options = SequenceOptions::new().pad_token(0);
+    let batch =
+        sequence_columns(logits.view(), targets.view(), None, &options)?.into_batch("test")?;
+    let expected: Vec<f64> = read("perplexity")
+        .iter()
+        .filter_map(|value| value.as_f64())
+        .collect();
+    assert_close(&batch, "perplexity", &expected);
+    // Of all: the losses weighted by their tokens.
+    let losses = batch["loss"].as_primitive::<Float32Type>();
+    let tokens = batch["tokens"].as_primitive::<Int32Type>();
+    let pairs = losses.values().iter().zip(tokens.values());
+    let sum: f64 = pairs
+        .map(|(loss, tokens)| f64::from(*loss) * f64::from(*tokens))
+        .sum();
+    let count: i32 = tokens.values().iter().sum();
+    let all = (sum / f64::from(count)).exp();
+    let expected = given["all"].as_f64().unwrap_or_default();
+    assert!(
+        (all - expected).abs() < 1e-5 * expected,
+        "{all} is not {expected}"
+    );
     Ok(())
 }

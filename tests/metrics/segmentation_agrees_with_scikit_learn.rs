@@ -1,7 +1,9 @@
 //! Masks of classes are evaluated as scikit-learn evaluates their pixels, with pixels that belong to
 //! no class, classes that never occur, and masks that are void; statistics of images are OpenCV's.
 //!
-//! `tests/inputs/segmentation.py` made the masks and the expected values with scikit-learn 1.9.1.
+//! `tests/inputs/segmentation.py` made the masks and the expected values with scikit-learn 1.9.1;
+//! `torchmetrics_values.py` says what torchmetrics 1.9 has of the same masks, `boundaries.py` what OpenCV's erosion
+//! makes of boundaries.
 
 #![allow(clippy::unwrap_used)]
 
@@ -112,6 +114,87 @@ fn all_pixels_by_class() {
         "pixel_accuracy",
     );
     assert_eq!(found.images, 8);
+}
+
+#[test]
+fn every_image_as_torchmetrics_has_it() {
+    let images = images(&document());
+    let text = include_str!("../inputs/torchmetrics.json");
+    let expected: Value = serde_json::from_str(text).unwrap();
+    let expected = expected["masks"].as_array().unwrap();
+    assert_eq!(expected.len(), images.len());
+    for (image, expected) in images.iter().zip(expected) {
+        let found = evaluate_segmentation(std::slice::from_ref(image), &options()).unwrap();
+        for class in &found.classes {
+            close(class.iou, &expected["iou"][class.label], "iou");
+        }
+        close(
+            found.pixel_accuracy,
+            &expected["accuracy"],
+            "pixel_accuracy",
+        );
+    }
+}
+
+#[test]
+fn boundaries_are_those_that_an_erosion_takes_away() {
+    let text = include_str!("../inputs/boundaries.json");
+    let document: Value = serde_json::from_str(text).unwrap();
+    let mask = |rows: &Value| {
+        let rows: Vec<String> = serde_json::from_value(rows.clone()).unwrap();
+        Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| {
+            u16::from(rows[row].as_bytes()[column] - b'0')
+        })
+    };
+    let images = document["images"].as_array().unwrap().iter();
+    let images: Vec<_> = images
+        .map(|one| SegmentedImage::new(mask(&one["truth"]), mask(&one["predicted"])))
+        .collect();
+    let plain = SegmentationOptions::new(4).void(9);
+    for expected in document["shares"].as_array().unwrap() {
+        let share = expected["share"].as_f64().unwrap();
+        let options = plain.clone().boundary(share);
+        let found = evaluate_segmentation(&images, &options).unwrap();
+        for class in &found.classes {
+            close(
+                class.boundary_iou,
+                &expected["all"][class.label],
+                "boundary of all",
+            );
+        }
+        let batch = segmentation_columns(&images, &options).unwrap();
+        let batch = batch.into_batch("test").unwrap();
+        let mean = values::<Option<f64>>(&batch, "mean_boundary_iou").unwrap();
+        for (row, expected) in expected["iou"].as_array().unwrap().iter().enumerate() {
+            let list = batch["boundary_iou"].as_list::<i32>().value(row);
+            let list = list.as_primitive::<Float32Type>();
+            let known: Vec<f64> = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(Value::as_f64)
+                .collect();
+            for class in 0..4 {
+                let found = list.is_valid(class).then(|| f64::from(list.value(class)));
+                close(found, &expected[class], "boundary of an image");
+            }
+            let expected = known.iter().sum::<f64>() / known.len() as f64;
+            assert!((mean[row].unwrap() - expected).abs() < 1e-6);
+        }
+        let rows = found.columns().into_batch("test").unwrap();
+        assert!(rows.column_by_name("boundary_iou").is_some());
+    }
+    // Who does not ask for them has no such columns.
+    let found = evaluate_segmentation(&images, &plain).unwrap();
+    assert_eq!(
+        (found.mean_boundary_iou, found.classes[0].boundary_iou),
+        (None, None)
+    );
+    assert!(found.columns().get("boundary_iou").is_none());
+    for share in [0.0, -1.0, 1.5, f64::NAN] {
+        let error = evaluate_segmentation(&images, &plain.clone().boundary(share)).unwrap_err();
+        assert!(error.to_string().contains("boundary"), "{error}");
+    }
 }
 
 #[test]

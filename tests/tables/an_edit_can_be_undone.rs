@@ -122,7 +122,12 @@ fn revisions_without_cells_are_not_undone() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(part), "{error}");
     }
-    assert_eq!(table.undo(9).unwrap_err().kind(), ErrorKind::NotFound);
+    let error = table.undo(9).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.to_string().contains("`9`") && !error.to_string().contains('8'),
+        "{error}"
+    );
     let added = table.edit().add_column("tag", ColumnKind::Bool).commit();
     let error = added.unwrap().table.undo(2).unwrap_err();
     assert!(error.to_string().contains("changed no cell"), "{error}");

@@ -18,8 +18,8 @@ use emberlens::metrics::{
     InstanceTask, Keypoint, Pose, Poses, PredictedInstance, TrueInstance, evaluate,
 };
 use emberlens::storage::Location;
-use emberlens::table::export::{self, Existing};
-use emberlens::table::import::{CocoOptions, coco};
+use emberlens::table::export::{self, Existing, Format};
+use emberlens::table::import::{CocoOptions, coco, parquet};
 use emberlens::table::{ColumnKind, Table, Value as Cell};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -275,6 +275,25 @@ fn an_edited_revision_goes_out_as_it_is() {
     assert_ne!(before["images"][0], after["images"][0]);
     assert_eq!(before["annotations"], after["annotations"]);
     assert_eq!(before["categories"], after["categories"]);
+}
+
+#[test]
+fn ids_of_categories_survive_a_parquet_file() {
+    for kind in ["instances", "keypoints"] {
+        let (folder, table) = import(&made(kind)["document"]);
+        let at = |name: &str| folder.path().join(name);
+        let file = at("good.parquet");
+        let rows = table.snapshot().batches(None).unwrap();
+        let (parquet_file, refuse) = (Format::Parquet, Existing::Refuse);
+        export::to_file(&file, parquet_file, table.schema(), rows, refuse).unwrap();
+        let tables = Location::open("memory://").unwrap();
+        let again = parquet(&tables, "t", &file).unwrap();
+        let of = |table: &Table, name: &str| -> Value {
+            export::coco(table, &at(name), Existing::Refuse).unwrap();
+            serde_json::from_slice(&std::fs::read(at(name)).unwrap()).unwrap()
+        };
+        assert_eq!(of(&table, "before.json"), of(&again, "after.json"));
+    }
 }
 
 #[test]

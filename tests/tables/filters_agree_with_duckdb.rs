@@ -166,6 +166,23 @@ fn errors_point_at_the_character() {
         ("abs(loss, 1) > 1", "^^^^^^^^^^^", "one value"),
         ("loss IN (SELECT 1)", "^", "do not know"),
         ("CASE WHEN is_right THEN true END", "^", "do not know"),
+        // The type that is cast to has no place in sqlparser's tree.
+        (
+            "loss > CAST(name AS INT)",
+            "       ^^^^^^^^^",
+            "filters do not know `CAST(",
+        ),
+        ("loss IN (1, 'a')", "            ^^^", "a number and text"),
+        (
+            "name IN ('a', 2)",
+            "              ^",
+            "text and a whole number",
+        ),
+        (
+            "loss BETWEEN 1 AND 'b'",
+            "                   ^^^",
+            "a number and text",
+        ),
         ("pets.loss > 2", "^^^^^^^^^", "no column `pets.loss`"),
         (
             "is_right > 2",

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use emberlens::storage::Location;
-use emberlens::table::import::{ImageFolder, image_folder};
-use emberlens::table::{ImageStorage, Role, Table};
+use emberlens::table::import::{ImageFolder, Imported, SkipReason, image_folder};
+use emberlens::table::{ImageStorage, Role};
 use emberlens::{Error, ErrorKind};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ fn tables() -> Location {
 }
 
 /// The error text of an import that must leave no table.
-fn refused(import: impl FnOnce(&Location) -> Result<Table, Error>) -> String {
+fn refused(import: impl FnOnce(&Location) -> Result<Imported, Error>) -> String {
     let folder = tables();
     let error = import(&folder).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
@@ -55,6 +55,8 @@ fn pictures() -> TempDir {
 fn a_folder_of_images_becomes_rows_with_labels() {
     let source = pictures();
     let table = image_folder(&tables(), "Pets!", source.path(), ImageFolder::default()).unwrap();
+    assert!(table.skipped.is_empty());
+    let table = table.table;
     assert_eq!(table.name(), "Pets!");
     assert_eq!(
         table.category_names("label").unwrap(),
@@ -85,8 +87,10 @@ fn images_stay_where_they_are_when_asked_to() {
         storage: ImageStorage::Url,
         max_image_bytes: 1,
         check_pixels: false,
+        ..ImageFolder::default()
     };
-    let table = image_folder(&tables(), "pets", source.path(), options).unwrap();
+    let imported = image_folder(&tables(), "pets", source.path(), options).unwrap();
+    let table = imported.table;
     let urls = table.column::<String>("image").unwrap();
     assert!(
         urls[0].starts_with("file:///") && urls[0].ends_with("/cat/%C3%B6%201.png"),
@@ -151,4 +155,55 @@ fn a_folder_that_cannot_be_right_is_named_by_the_file() {
         ImageFolder::default(),
     );
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out_and_counted_when_asked() {
+    let source = pictures();
+    let at = |relative: &str| source.path().join(relative);
+    let whole = fs::read(at("dog/b.png")).unwrap();
+    fs::write(at("dog/b.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(at("cat/x.webp"), "RIFF").unwrap();
+    fs::write(at("cat/empty.png"), "").unwrap();
+    picture(&at("stray.png"), 2, 2);
+    let lenient = || ImageFolder {
+        lenient: true,
+        ..ImageFolder::default()
+    };
+    let imported = image_folder(&tables(), "pets", source.path(), lenient()).unwrap();
+    let paths = imported.table.column::<String>("path").unwrap();
+    assert_eq!(paths, ["cat/ö 1.png", "dog/a.jpg", "dog/more/c.png"]);
+    let labels = imported.table.column::<i32>("label").unwrap();
+    assert_eq!(labels, [0, 1, 1]);
+    let counts: Vec<_> = imported.skipped.by_reason().collect();
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(why, kind)| (*why, kind.count))
+        .collect();
+    let expected = [
+        (SkipReason::ImageFile, 2),
+        (SkipReason::FileFormat, 1),
+        (SkipReason::NoClass, 1),
+    ];
+    assert_eq!(counts, expected);
+    let (_, files) = imported.skipped.by_reason().next().unwrap();
+    assert!(
+        files.examples[0].contains("cat/empty.png"),
+        "{:?}",
+        files.examples
+    );
+    assert!(
+        files.examples[1].contains("dog/b.png"),
+        "{:?}",
+        files.examples
+    );
+
+    let broken = TempDir::new().unwrap();
+    fs::create_dir(broken.path().join("cat")).unwrap();
+    fs::write(broken.path().join("cat/a.png"), "no image").unwrap();
+    let error = refused(|at| image_folder(at, "t", broken.path(), lenient()));
+    assert!(
+        error.contains("no image is left") && error.contains("1 x"),
+        "{error}"
+    );
 }

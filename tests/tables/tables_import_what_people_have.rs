@@ -14,7 +14,9 @@ use arrow_array::{
     TimestampMillisecondArray, UInt32Array, UInt64Array,
 };
 use emberlens::storage::Location;
-use emberlens::table::import::{CsvOptions, ParquetOptions, csv, csv_with, parquet, parquet_with};
+use emberlens::table::import::{
+    CsvOptions, Imported, ParquetOptions, SkipReason, csv, csv_with, parquet, parquet_with,
+};
 use emberlens::table::{Column, Columns, Role, Table};
 use emberlens::{Error, ErrorKind};
 use parquet::arrow::ArrowWriter;
@@ -48,7 +50,9 @@ fn a_csv_as_spreadsheets_and_pandas_write_it() {
     let options = CsvOptions::new()
         .role("species", any_class())
         .role("", Role::Id);
-    let table = csv_with(&tables(), "flowers", &path, &options).unwrap();
+    let table = csv_with(&tables(), "flowers", &path, &options)
+        .unwrap()
+        .table;
 
     assert_eq!((table.row_count(), table.revision()), (3, 0));
     assert_eq!(table.column::<i64>("column_1").unwrap(), [0, 1, 2]);
@@ -77,7 +81,7 @@ fn csv_options_take_other_dialects() {
         .delimiter(b';')
         .header(false)
         .column_type("column_1", arrow_schema::DataType::Utf8);
-    let table = csv_with(&tables(), "zip", &path, &options).unwrap();
+    let table = csv_with(&tables(), "zip", &path, &options).unwrap().table;
     assert_eq!(
         table.column::<String>("column_1").unwrap(),
         ["01234", "98765"]
@@ -111,6 +115,7 @@ fn refused(import: impl FnOnce(&Location) -> Result<Table, Error>) -> String {
 #[test]
 fn a_bad_csv_row_is_named_with_file_and_line() {
     let folder = TempDir::new().unwrap();
+    let of = |imported: Imported| imported.table;
     // Line 3 is blank and line 4 holds a quoted line end: the broken record starts on line 6.
     let short = file(&folder, "short.csv", "a,b\n1,2\n\n\"x\ny\",2\n3\n4,5\n");
     let error = refused(|at| csv(at, "t", &short));
@@ -128,7 +133,7 @@ fn a_bad_csv_row_is_named_with_file_and_line() {
 
     let typed = file(&folder, "typed.csv", "a,b\n\"x\ny\",2\nz,4.x4\n");
     let options = CsvOptions::new().column_type("b", arrow_schema::DataType::Float32);
-    let error = refused(|at| csv_with(at, "t", &typed, &options));
+    let error = refused(|at| csv_with(at, "t", &typed, &options).map(of));
     assert!(
         error.contains("line 4") && error.contains("4.x4") && error.contains("`b`"),
         "{error}"
@@ -148,7 +153,7 @@ fn a_bad_csv_row_is_named_with_file_and_line() {
 
     let weights = file(&folder, "weights.csv", "w\n1\n0.5\n-2\n");
     let options = CsvOptions::new().role("w", Role::Weight);
-    let error = refused(|at| csv_with(at, "t", &weights, &options));
+    let error = refused(|at| csv_with(at, "t", &weights, &options).map(of));
     assert!(
         error.contains("row 2") && error.contains("-2") && error.contains("weights.csv"),
         "{error}"
@@ -156,14 +161,14 @@ fn a_bad_csv_row_is_named_with_file_and_line() {
 
     let animals = file(&folder, "animals.csv", "kind\ncat\ncow\n");
     let options = CsvOptions::new().role("kind", Role::category(["cat", "dog"]));
-    let error = refused(|at| csv_with(at, "t", &animals, &options));
+    let error = refused(|at| csv_with(at, "t", &animals, &options).map(of));
     assert!(
         error.contains("\"cow\"") && error.contains("row 1"),
         "{error}"
     );
 
     let options = CsvOptions::new().role("sort", Role::Id);
-    let error = refused(|at| csv_with(at, "t", &animals, &options));
+    let error = refused(|at| csv_with(at, "t", &animals, &options).map(of));
     assert!(
         error.contains("`sort`") && error.contains("kind"),
         "{error}"
@@ -171,6 +176,64 @@ fn a_bad_csv_row_is_named_with_file_and_line() {
 
     let missing = csv(&tables(), "t", Path::new("/nowhere/x.csv")).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
+}
+
+#[test]
+fn bad_csv_records_are_left_out_and_counted_when_asked() {
+    let folder = TempDir::new().unwrap();
+    let text = b"a,b\n1,x\n2\n3,\xe9\n5,z,0\n\"6\",\"two\nlines\"\n4,\"y\n7,w\n";
+    let path = file(&folder, "mixed.csv", text);
+    let error = refused(|at| csv(at, "t", &path));
+    assert!(
+        error.contains("line 3") && error.contains("1 field where"),
+        "{error}"
+    );
+    let options = CsvOptions::new().lenient(true);
+    let imported = csv_with(&tables(), "t", &path, &options).unwrap();
+    assert_eq!(imported.table.column::<i64>("a").unwrap(), [1, 6, 7]);
+    assert_eq!(
+        imported.table.column::<String>("b").unwrap(),
+        ["x", "two\nlines", "w"]
+    );
+    let counts = imported.skipped.by_reason();
+    let counts: Vec<_> = counts.map(|(reason, kind)| (reason, kind.count)).collect();
+    assert_eq!(counts, [(SkipReason::Line, 3), (SkipReason::Encoding, 1)]);
+
+    // A header that cannot be read is one in any case: nothing after it has names.
+    let header = file(&folder, "header.csv", "a,\"b\n1,2\n");
+    let error = csv_with(&tables(), "t", &header, &options).unwrap_err();
+    assert!(error.to_string().contains("line 1"), "{error}");
+}
+
+#[test]
+fn a_quote_that_does_not_end_is_named_with_its_line() {
+    let folder = TempDir::new().unwrap();
+    let path = file(&folder, "open.csv", "a,b\n1,2\n3,\"4\n5,6\n");
+    let error = refused(|at| csv(at, "t", &path));
+    assert!(
+        error.contains("a quote that does not end at line 3") && error.contains("open.csv"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_header_of_another_delimiter_is_told_from_one_column() {
+    let folder = TempDir::new().unwrap();
+    for (text, delimiter) in [("a;b\n1;2\n", b';'), ("a\tb\n1\t2\n", b'\t')] {
+        let path = file(&folder, "other.csv", text);
+        let error = refused(|at| csv(at, "t", &path));
+        assert!(
+            error.contains("one column") && error.contains("delimiter"),
+            "{error}"
+        );
+        let named = CsvOptions::new().delimiter(delimiter);
+        let table = csv_with(&tables(), "t", &path, &named).unwrap().table;
+        assert_eq!(table.column::<i64>("b").unwrap(), [2]);
+        // Whoever names the comma has one column.
+        let comma = CsvOptions::new().delimiter(b',');
+        let table = csv_with(&tables(), "t", &path, &comma).unwrap().table;
+        assert_eq!(table.schema().fields().len(), 1);
+    }
 }
 
 #[test]

@@ -253,7 +253,9 @@ fn coco_becomes_yolo_without_what_yolo_cannot_say() {
     let error = export::yolo(&table, &out("strict"), &boxes, Existing::Refuse).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("a crowd in instance 1") && text.contains("row 0"),
+        text.contains("a crowd in instance 1 (annotation 2) of \"a/x.jpg\"")
+            && text.contains("row 0")
+            && text.contains("column `boxes`"),
         "{text}"
     );
     assert!(!out("strict").exists(), "an empty folder is left");

@@ -161,8 +161,8 @@ impl Embedding {
         }
         let last = all.iter().max_by_key(|info| info.finished_us);
         let last = last.ok_or_else(|| Error::NotFound {
-            what: "projection",
-            name: "of any column".into(),
+            what: "projection in run",
+            name: reader.name().to_owned(),
             hint: format!("reduce the embeddings first: emberlens reduce {}", self.run),
             place: reader.url(),
         })?;

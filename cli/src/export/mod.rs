@@ -41,18 +41,13 @@ pub struct Export {
     #[arg(long, value_enum)]
     format: Option<Kind>,
 
-    /// What the lines of YOLO's labels hold
-    #[arg(long, value_enum, default_value_t = Task::Boxes, conflicts_with = "run")]
-    task: Task,
+    /// What the lines of YOLO's labels hold [default: boxes]
+    #[arg(long, value_enum, conflicts_with = "run")]
+    task: Option<Task>,
 
-    /// Split of the YOLO data set: train, val or test
-    #[arg(
-        long,
-        value_name = "SPLIT",
-        default_value = "train",
-        conflicts_with = "run"
-    )]
-    split: String,
+    /// Split of the YOLO data set: train, val or test [default: train]
+    #[arg(long, value_name = "SPLIT", conflicts_with = "run")]
+    split: Option<String>,
 
     /// Write YOLO's labels without the images
     #[arg(long, conflicts_with = "run")]
@@ -106,6 +101,28 @@ impl Export {
         }
     }
 
+    /// Refuses options that mean nothing for what is written; `kind` is that of a table.
+    fn refuse_unused(&self, kind: Option<Kind>) -> Result<()> {
+        let is_yolo = kind == Some(Kind::Yolo);
+        let given = [
+            ("--task", self.task.is_some() && !is_yolo, YOLO_ONLY),
+            ("--split", self.split.is_some() && !is_yolo, YOLO_ONLY),
+            ("--no-images", self.no_images && !is_yolo, YOLO_ONLY),
+            ("--lenient", self.lenient && !is_yolo, YOLO_ONLY),
+            (
+                "--skip-corrupt",
+                self.skip.skip_corrupt && kind.is_some(),
+                RUNS_ONLY,
+            ),
+        ];
+        let Some((option, _, (reason, hint))) =
+            given.into_iter().find(|(_, is_unused, _)| *is_unused)
+        else {
+            return Ok(());
+        };
+        Err(Error::invalid("option", option, reason, hint))
+    }
+
     /// The format that was asked for, or that the file's ending means.
     ///
     /// # Errors
@@ -117,21 +134,47 @@ impl Export {
         if ends_in_json(&self.output) && self.table.is_some() {
             return Ok(Kind::Coco);
         }
-        Ok(match Format::of(&self.output)? {
-            Format::Parquet => Kind::Parquet,
-            Format::Csv => Kind::Csv,
-            Format::JsonLines => Kind::Jsonl,
-            _ => {
-                return Err(Error::invalid(
-                    "file",
-                    self.output.display(),
-                    "its ending means a format that this command does not write",
-                    "name a format with --format",
-                ));
-            }
-        })
+        Ok(
+            match Format::of(&self.output).map_err(|error| self.name_endings(error))? {
+                Format::Parquet => Kind::Parquet,
+                Format::Csv => Kind::Csv,
+                Format::JsonLines => Kind::Jsonl,
+                _ => {
+                    return Err(Error::invalid(
+                        "file",
+                        self.output.display(),
+                        "its ending means a format that this command does not write",
+                        "name a format with --format",
+                    ));
+                }
+            },
+        )
+    }
+
+    /// Tells all endings, those of tables too.
+    fn name_endings(&self, error: Error) -> Error {
+        let hint = match self.table.is_some() {
+            true => "end it in .parquet, .csv, .jsonl or, for COCO, .json; or name a --format",
+            false => "end it in .parquet, .csv or .jsonl, or name a --format",
+        };
+        match error {
+            Error::InvalidArgument {
+                argument,
+                value,
+                reason,
+                ..
+            } => Error::invalid(argument, value, reason, hint),
+            other => other,
+        }
     }
 }
+
+/// Why an option means nothing, and the way out.
+const YOLO_ONLY: (&str, &str) = (
+    "it is about YOLO data sets, and none is written",
+    "leave it out, or write one with --format yolo",
+);
+const RUNS_ONLY: (&str, &str) = ("it is about runs, and a table is exported", "leave it out");
 
 fn ends_in_json(path: &Path) -> bool {
     path.extension()

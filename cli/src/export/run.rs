@@ -7,11 +7,12 @@ use serde_json::json;
 use super::Export;
 use crate::find::Place;
 use crate::output::{existing, name_force};
-use crate::print::{Report, clean};
+use crate::print::{Report, clean, counted};
 
 impl Export {
     /// Writes the rows of complete passes; tells which passes are left out.
     pub(super) fn stream(&self, place: &Place, run: &str) -> Result<Report> {
+        self.refuse_unused(None)?;
         let Some(format) = self.kind()?.of_rows() else {
             return Err(Error::invalid(
                 "format",
@@ -48,9 +49,10 @@ impl Export {
         let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
         let mut report = Report {
             text: format!(
-                "{rows} rows of {} passes, {} columns: {}\n",
-                passes.len(),
-                columns.len(),
+                "{} of {}, {}: {}\n",
+                counted(rows, "row", "rows"),
+                counted(passes.len(), "pass", "passes"),
+                counted(columns.len(), "column", "columns"),
                 clean(&self.output.to_string_lossy())
             ),
             notes: notes.collect(),

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::{Export, Kind};
 use crate::find::Place;
 use crate::output::{existing, name_force};
-use crate::print::{Report, clean};
+use crate::print::{Report, clean, counted};
 use crate::skipped;
+use crate::task::Task;
 
 impl Export {
     pub(super) fn table(&self, place: &Place, text: &str) -> Result<Report> {
         let kind = self.kind()?;
+        self.refuse_unused(Some(kind))?;
         let table = place.table(text)?;
         match kind.of_rows() {
             Some(format) => self.rows(&table, format),
@@ -27,7 +29,11 @@ impl Export {
         let rows = to_file(&self.output, format, schema, batches, existing(self.force))
             .map_err(name_force)?;
         let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
-        let text = format!("{rows} rows, {} columns", columns.len());
+        let text = format!(
+            "{}, {}",
+            counted(rows, "row", "rows"),
+            counted(columns.len(), "column", "columns")
+        );
         let json = json!({ "rows": rows, "columns": columns });
         Ok(self.report(table, text, json))
     }
@@ -37,8 +43,8 @@ impl Export {
         let exported = match kind {
             Kind::Coco => coco(table, &self.output, existing),
             _ => {
-                let options = YoloExport::new(self.task.into())
-                    .split(&self.split)
+                let options = YoloExport::new(self.task.unwrap_or(Task::Boxes).into())
+                    .split(self.split.as_deref().unwrap_or("train"))
                     .images(!self.no_images)
                     .lenient(self.lenient);
                 yolo(table, &self.output, &options, existing)
@@ -50,7 +56,11 @@ impl Export {
             skipped,
             ..
         } = exported.map_err(name_force).map_err(name_lenient)?;
-        let text = format!("{images} images, {instances} instances");
+        let text = format!(
+            "{}, {}",
+            counted(images, "image", "images"),
+            counted(instances, "instance", "instances")
+        );
         let json = json!({
             "images": images,
             "instances": instances,

@@ -21,9 +21,9 @@ pub struct Csv {
     #[command(flatten)]
     target: Target,
 
-    /// Character between fields; for a tab \t
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
-    delimiter: u8,
+    /// Character between fields; for a tab \t [default: ,]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
 
     /// The first line is a record too; columns are column_1, column_2, ...
     #[arg(long)]
@@ -40,6 +40,10 @@ pub struct Csv {
     /// Column of sample weights
     #[arg(long, value_name = "COLUMN")]
     weight: Option<String>,
+
+    /// Skip records that cannot be read and say how many, instead of failing
+    #[arg(long)]
+    lenient: bool,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -53,8 +57,11 @@ fn delimiter(text: &str) -> Result<u8, String> {
 impl Csv {
     pub fn run(&self, place: &Place) -> Result<Report> {
         let mut options = CsvOptions::new()
-            .delimiter(self.delimiter)
-            .header(!self.no_header);
+            .header(!self.no_header)
+            .lenient(self.lenient);
+        if let Some(delimiter) = self.delimiter {
+            options = options.delimiter(delimiter);
+        }
         for column in &self.text {
             options = options.column_type(column, DataType::Utf8);
         }
@@ -67,7 +74,7 @@ impl Csv {
         if let Some(column) = &self.weight {
             options = options.role(column, Role::Weight);
         }
-        self.target.import_whole(place, |folder, name| {
+        self.target.import(place, |folder, name| {
             csv_with(folder, name, &self.path, &options)
         })
     }

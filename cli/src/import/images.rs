@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use emberlens::Result;
-use emberlens::table::import::image_folder;
+use emberlens::table::import::{ImageFolder, image_folder};
 
 use super::pictures::Pictures;
 use super::target::Target;
@@ -22,12 +22,20 @@ pub struct Images {
 
     #[command(flatten)]
     pictures: Pictures,
+
+    /// Skip images that cannot be read or have no class and say how many, instead of failing
+    #[arg(long)]
+    lenient: bool,
 }
 
 impl Images {
     pub fn run(&self, place: &Place) -> Result<Report> {
-        self.target.import_whole(place, |folder, name| {
-            image_folder(folder, name, &self.path, self.pictures.options())
+        let options = ImageFolder {
+            lenient: self.lenient,
+            ..self.pictures.options()
+        };
+        self.target.import(place, |folder, name| {
+            image_folder(folder, name, &self.path, options)
         })
     }
 }

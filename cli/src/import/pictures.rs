@@ -29,6 +29,7 @@ impl Pictures {
             },
             max_image_bytes: self.max_image_bytes,
             check_pixels: !self.headers_only,
+            ..ImageFolder::default()
         }
     }
 }

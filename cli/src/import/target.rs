@@ -9,7 +9,7 @@ use emberlens::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::find::Place;
-use crate::print::{Report, clean};
+use crate::print::{Report, clean, counted};
 use crate::skipped;
 
 /// Where the table goes.
@@ -55,7 +55,10 @@ fn name_lenient(error: Error) -> Error {
             hint,
             path,
         } => Error::Import {
-            hint: hint.replace("by a lenient import", "with --lenient"),
+            hint: hint
+                .replace("by a lenient import", "with --lenient")
+                .replace("pass the file's delimiter", "pass --delimiter")
+                .replace("pass a comma", "--delimiter ,"),
             reason,
             position,
             path,
@@ -83,13 +86,20 @@ fn report(project: &Project, imported: &Imported) -> Report {
             imported.approximated
         ));
     }
+    let folder = table.location().name();
+    if folder != table.name() {
+        let name = clean(table.name());
+        notes.push(format!(
+            "the table's folder is `{folder}`: `{folder}` and `{name}` are one table"
+        ));
+    }
     Report {
         text: format!(
-            "{}@{}: {rows} {}, {} columns: {}\n{}\n",
+            "{}@{}: {}, {}: {}\n{}\n",
             clean(table.name()),
             table.revision(),
-            if rows == 1 { "row" } else { "rows" },
-            names.len(),
+            counted(rows, "row", "rows"),
+            counted(names.len(), "column", "columns"),
             names.join(", "),
             clean(&table.url()),
         ),

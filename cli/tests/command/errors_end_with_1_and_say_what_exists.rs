@@ -72,6 +72,33 @@ fn a_file_that_cannot_be_written_is_named() {
     let to = |file: &str| error(&example, &["export", "cnn", "-o", file]);
     assert!(to("/no/such/folder/rows.csv").contains("/no/such/folder/rows.csv"));
     assert!(to("rows.xlsx").contains(".parquet, .csv or .jsonl"));
+    let table = ["export", "--table", "ink", "-o", "rows.xlsx"];
+    let text = error(&example, &table);
+    assert!(text.contains(".jsonl or, for COCO, .json"), "{text}");
+}
+
+#[test]
+fn what_is_not_there_is_called_by_the_name_that_was_given() {
+    let example = Example::new();
+    let text = error(&example, &["plot", "embedding", "cnn", "-o", "cnn.png"]);
+    assert!(
+        text.contains("no projection in run `cnn`") && text.contains("reduce"),
+        "{text}"
+    );
+    let text = error(&example, &["undo", "ink@9"]);
+    assert!(text.contains("`9`") && !text.contains('8'), "{text}");
+    let file = example.root().join("one.txt");
+    std::fs::write(&file, "a text").unwrap();
+    let file = file.display().to_string();
+    for call in [
+        &["import", "text", &file, "--layout", "files"][..],
+        &["import", "text", &file, "--layout", "class-folders"],
+        &["import", "images", &file],
+    ] {
+        let call = [call, &["--name", "t", "--project", "digits"]].concat();
+        let text = error(&example, &call);
+        assert!(text.contains("a file where a folder is needed"), "{text}");
+    }
 }
 
 #[test]

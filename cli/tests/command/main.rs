@@ -7,6 +7,7 @@ mod a_run_is_reduced_in_place_or_into_a_file;
 mod damage_is_skipped_when_asked;
 mod embedded;
 mod errors_end_with_1_and_say_what_exists;
+mod every_option_is_used_or_refused;
 mod example;
 mod exports_read_back;
 mod json_output_is_json;

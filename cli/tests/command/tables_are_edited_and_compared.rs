@@ -42,7 +42,10 @@ fn what_the_metrics_of_an_epoch_reveal_is_set() {
         "ann",
     ];
     let dry = example.text(&[&edit[..], &["--dry-run"]].concat());
-    assert!(dry.contains("would change label in 2 rows"), "{dry}");
+    assert!(
+        dry.contains("2 rows are meant; would change label in 2 rows"),
+        "{dry}"
+    );
     assert!(dry.contains("1 dog") && dry.contains("0 cat"), "{dry}");
     assert_eq!(labels(&example), [0, 1, 1, 0], "nothing was changed");
 
@@ -55,7 +58,7 @@ fn what_the_metrics_of_an_epoch_reveal_is_set() {
     assert_eq!(labels(&example), [0, 0, 0, 0]);
 
     let text = example.text(&["revisions", "ink"]);
-    for part in ["edited", "label", "ann", "too dark", "created"] {
+    for part in ["parent", "edited", "label", "ann", "too dark", "created"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let listed = example.json(&["revisions", "ink"]);
@@ -115,6 +118,10 @@ fn a_revision_is_compared_and_undone() {
     assert_eq!(labels(&example), [0, 0, 1, 0]);
     let listed = example.json(&["revisions", "ink"]);
     assert_eq!(listed["revisions"][3]["undoes"], 1);
+    let text = example.text(&["revisions", "ink"]);
+    let undone = text.lines().find(|line| line.contains("undoes 1")).unwrap();
+    let numbers: Vec<&str> = undone.split_whitespace().take(2).collect();
+    assert_eq!(numbers, ["3", "2"], "revision and parent: {text}");
     let text = example.text(&["edit", "ink", "--set", "label=cat", "--rows", "0"]);
     assert!(
         text.contains("every cell holds its value already"),

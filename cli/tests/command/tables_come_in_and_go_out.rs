@@ -259,10 +259,7 @@ fn a_yolo_data_set_comes_in_and_goes_out_split_by_split() {
         "export", "--table", "pets", "--format", "yolo", "-o", &target,
     ];
     let text = example.text(&export);
-    assert!(
-        text.starts_with("2 images, 1 instances of pets@0"),
-        "{text}"
-    );
+    assert!(text.starts_with("2 images, 1 instance of pets@0"), "{text}");
     let labels = fs::read_to_string(out.join("labels/train/a.txt")).unwrap();
     assert_eq!(labels, "0 0.5 0.5 0.5 0.5\n");
     assert!(out.join("images/train/b.png").is_file() && out.join("labels/train/b.txt").is_file());
@@ -363,4 +360,77 @@ fn runs_and_tables_are_not_mixed_up() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out_of_images_and_records_when_asked() {
+    let example = Example::new();
+    let folder = example.root().join("pets");
+    picture(&folder.join("cat/a.png"), 3, 2);
+    write(&folder.join("cat/b.png"), "no picture");
+    let path = folder.display().to_string();
+    let images = [
+        "import",
+        "images",
+        &path,
+        "--name",
+        "pets",
+        "--project",
+        "p",
+    ];
+    let strict = example.emberlens(&images);
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(stderr(&strict).contains("cat/b.png"), "{}", stderr(&strict));
+    let made = example.json(&[&images[..], &["--lenient"]].concat());
+    assert_eq!(
+        (&made["rows"], &made["skipped"]["count"]),
+        (&json!(1), &json!(1))
+    );
+
+    let file = example.root().join("a.csv");
+    write(&file, "a,b\n1,2\n3\n4,5\n");
+    let path = file.display().to_string();
+    let csv = ["import", "csv", &path, "--name", "a", "--project", "p"];
+    let strict = example.emberlens(&csv);
+    assert!(stderr(&strict).contains("line 3"), "{}", stderr(&strict));
+    let lenient = example.emberlens(&[&csv[..], &["--lenient"]].concat());
+    assert!(lenient.status.success());
+    assert!(
+        stderr(&lenient).contains("skipped 1: no proper line"),
+        "{}",
+        stderr(&lenient)
+    );
+
+    write(&file, "a;b\n1;2\n");
+    let other = ["import", "csv", &path, "--name", "b", "--project", "p"];
+    let told = stderr(&example.emberlens(&other));
+    assert!(
+        told.contains("holds ;") && told.contains("--delimiter"),
+        "{told}"
+    );
+    example.text(&[&other[..], &["--delimiter", ";"]].concat());
+}
+
+#[test]
+fn two_names_of_one_table_are_told_and_mean_it() {
+    let example = Example::new();
+    let file = example.root().join("a.csv");
+    write(&file, "a\n1\n");
+    let path = file.display().to_string();
+    let import =
+        |name: &str| example.emberlens(&["import", "csv", &path, "--name", name, "--project", "p"]);
+    let told = stderr(&import("../x"));
+    assert!(told.contains("`x` and `../x` are one table"), "{told}");
+    for name in ["x", "../x", "X"] {
+        let again = import(name);
+        assert_eq!(again.status.code(), Some(1));
+        let told = stderr(&again);
+        assert!(
+            told.contains("exists already") && told.contains("tables/x"),
+            "{told}"
+        );
+        let listed = example.json(&["revisions", name, "--project", "p"]);
+        assert_eq!(listed["table"], "../x");
+    }
+    assert_eq!(stderr(&import("plain")), "");
 }

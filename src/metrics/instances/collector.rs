@@ -7,9 +7,7 @@ use arrow_schema::Schema;
 
 use super::image::{ImageColumns, similarities};
 use super::instance::check;
-use super::{
-    Evaluator, ImageInstances, InstanceOptions, InstanceTask, PredictedInstance, instance_columns,
-};
+use super::{Evaluator, ImageInstances, InstanceOptions, InstanceTask, instance_columns};
 use crate::Result;
 use crate::metrics::{FromBatch, FromOutput, MetricsCollector, PassCollector, Prediction};
 use crate::table::Columns;
@@ -173,10 +171,13 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
         self
     }
 
-    /// Whether predictions that mean nothing (NaN, a right side left of the left one) are left out and
-    /// counted in a column `broken`, instead of ending the pass with an error (default: no).
+    /// Whether predictions that would be refused are left out and counted in a column `broken`, instead of
+    /// ending the pass with an error (default: no).
     ///
-    /// For models that are at the beginning of their training, or that diverge.
+    /// These have coordinates or a confidence of NaN, a right side left of the left one, a label that is
+    /// no class, another number of keypoints, or a mask of another size than the true ones (without any,
+    /// than the first predicted one). For models that are at the beginning of their training, or that
+    /// diverge. What is wrong with a truth stays an error.
     pub fn leave_out_broken(mut self, yes: bool) -> Self {
         self.leave_out_broken = yes;
         self
@@ -195,7 +196,7 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
         let mut images = self.source.read(batch, output)?;
         let mut columns = Columns::new();
         if self.leave_out_broken {
-            let broken = leave_out_broken(&self.task, &mut images);
+            let broken = leave_out_broken(&self.task, &mut images, self.options.n_classes);
             columns.push(self.options.column_name("broken"), broken);
         }
         Ok((images, columns))
@@ -221,22 +222,35 @@ impl<T: InstanceTask, S> InstanceCollector<T, S> {
 /// The images of a batch.
 type Images<T> = Vec<ImageInstances<<T as InstanceTask>::Truth, <T as InstanceTask>::Predicted>>;
 
-/// Leaves out the predictions that mean nothing; how many, by image.
+/// Leaves out the predictions that would be refused; how many, by image.
 fn leave_out_broken<T: InstanceTask>(
     task: &T,
     images: &mut [ImageInstances<T::Truth, T::Predicted>],
+    n_classes: usize,
 ) -> Vec<i32> {
+    let is_sound = |image: &ImageInstances<_, _>| check(task, 0, image, n_classes).is_ok();
     let of_image = |image: &mut ImageInstances<T::Truth, T::Predicted>| {
-        let mut broken = 0;
-        for prediction in std::mem::take(&mut image.predicted) {
-            let alone = ImageInstances::new(Vec::new(), vec![prediction]);
-            let is_sound = |one: &PredictedInstance<_>| !one.confidence.is_nan();
-            if alone.predicted.iter().all(is_sound) && task.check(&alone).is_ok() {
-                image.predicted.extend(alone.predicted);
-            } else {
+        if is_sound(image) {
+            return 0;
+        }
+        let predicted = std::mem::take(&mut image.predicted);
+        if !is_sound(image) {
+            // The truths are at fault, which the check of the batch names.
+            image.predicted = predicted;
+            return 0;
+        }
+        // Each beside the truths and the first that is sound, whose size all masks have.
+        let (mut kept, mut broken) = (Vec::new(), 0);
+        for prediction in predicted {
+            image.predicted.push(prediction);
+            if !is_sound(image) {
+                image.predicted.pop();
                 broken += 1;
+            } else if image.predicted.len() > 1 {
+                kept.extend(image.predicted.pop());
             }
         }
+        image.predicted.append(&mut kept);
         broken
     };
     images.iter_mut().map(of_image).collect()

@@ -113,17 +113,18 @@ pub(super) fn check<T: InstanceTask>(
             defect.hint,
         )
     };
-    let label = |what: String, label: i64| match usize::try_from(label) {
+    let label = |what: String, label: i64, hint: &str| match usize::try_from(label) {
         Ok(class) if class < n_classes => Ok(()),
         _ => Err(defect(Defect::new(
             what,
             label,
             format!("the classes are 0..{n_classes}"),
-            "number the classes from 0 and give their number",
+            hint,
         ))),
     };
     for (index, truth) in image.truth.iter().enumerate() {
-        label(format!("label of truth {index}"), truth.label)?;
+        let hint = "number the classes from 0 and give their number";
+        label(format!("label of truth {index}"), truth.label, hint)?;
         if let Some(area) = truth.area
             && (area.is_nan() || area < 0.0)
         {
@@ -136,7 +137,13 @@ pub(super) fn check<T: InstanceTask>(
         }
     }
     for (index, predicted) in image.predicted.iter().enumerate() {
-        label(format!("label of prediction {index}"), predicted.label)?;
+        let hint = "number the classes from 0 and give their number; the collector leaves such \
+                    predictions out with leave_out_broken";
+        label(
+            format!("label of prediction {index}"),
+            predicted.label,
+            hint,
+        )?;
         if predicted.confidence.is_nan() {
             return Err(defect(Defect::new(
                 format!("confidence of prediction {index}"),

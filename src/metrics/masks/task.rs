@@ -67,7 +67,8 @@ impl InstanceTask for InstanceMasks {
                 format!("size of {kind} {index}"),
                 text(mask),
                 format!("{first_kind} 0 of the image has {}", text(first)),
-                "bring all masks to the size of the image; a size is height, then width",
+                "bring all masks to the size of the image (height, then width); of predictions, the \
+                 collector leaves such masks out with leave_out_broken",
             )),
         }
     }

@@ -79,7 +79,8 @@ impl Poses {
             format!("keypoints of {what}"),
             count,
             format!("there are {} sigmas", self.sigmas.len()),
-            "give every pose all keypoints; those of a truth may be not labelled",
+            "give every pose all keypoints (those of a truth may be not labelled); of predictions, the \
+             collector leaves such poses out with leave_out_broken",
         ))
     }
 }

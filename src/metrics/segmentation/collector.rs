@@ -124,6 +124,12 @@ impl<S> Segmentation<S> {
         self
     }
 
+    /// Computes boundary IoU too, see [`SegmentationOptions::boundary`].
+    pub fn boundary(mut self, share: f64) -> Self {
+        self.options = self.options.boundary(share);
+        self
+    }
+
     /// The stream for the rows of the classes, or `None` for no such rows (default: `per_class`).
     pub fn per_class(mut self, stream: Option<&str>) -> Self {
         self.per_class = stream.map(str::to_owned);

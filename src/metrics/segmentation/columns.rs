@@ -19,6 +19,7 @@ use crate::{Error, Result};
 /// | `iou` | list of f32 | intersection over union of every class, null where neither truth nor prediction has the class |
 /// | `mean_iou` | f32 | mean of those that are not null; null where all are |
 /// | `pixel_accuracy` | f32 | share of pixels whose class is right; null where all are void |
+/// | `boundary_iou`, `mean_boundary_iou` | as `iou`, `mean_iou` | with [`SegmentationOptions::boundary`]: the same of the pixels along boundaries |
 ///
 /// Pixels whose truth is void are left out of all numbers, and stay in the mask.
 ///
@@ -39,7 +40,8 @@ use crate::{Error, Result};
 /// ```
 ///
 /// # Source
-/// scikit-learn's `jaccard_score` with `average=None` and `accuracy_score` over the pixels.
+/// scikit-learn's `jaccard_score` with `average=None` and `accuracy_score` over the pixels; boundaries
+/// as in Cheng et al., *Boundary IoU* (CVPR 2021), with OpenCV's erosion.
 pub fn segmentation_columns(
     images: &[SegmentedImage],
     options: &SegmentationOptions,
@@ -76,7 +78,10 @@ pub(super) fn columns_of(
             .map(|one| of(one).map(|value| value as f32))
             .collect()
     };
-    columns.push(options.column_name("iou"), lists(&ious, options.n_classes)?);
+    columns.push(
+        options.column_name("iou"),
+        lists("iou", &ious, options.n_classes)?,
+    );
     columns.push(
         options.column_name("mean_iou"),
         numbers(|one| mean(&one.iou())),
@@ -85,15 +90,27 @@ pub(super) fn columns_of(
         options.column_name("pixel_accuracy"),
         numbers(Counts::accuracy),
     );
+    if options.boundary.is_some() {
+        let of_boundary = |one: &Counts| one.boundary_iou().unwrap_or_default();
+        let ious: Vec<Vec<Option<f64>>> = counts.iter().map(of_boundary).collect();
+        columns.push(
+            options.column_name("boundary_iou"),
+            lists("boundary_iou", &ious, options.n_classes)?,
+        );
+        columns.push(
+            options.column_name("mean_boundary_iou"),
+            numbers(|one| mean(&one.boundary_iou()?)),
+        );
+    }
     Ok(columns)
 }
 
 /// A list of `n_classes` values for each image.
-fn lists(ious: &[Vec<Option<f64>>], n_classes: usize) -> Result<Column> {
+fn lists(name: &str, ious: &[Vec<Option<f64>>], n_classes: usize) -> Result<Column> {
     let all = ious.len().saturating_mul(n_classes);
     if i32::try_from(all).is_err() {
         return Err(Error::invalid(
-            "iou",
+            name,
             format!("{} x {n_classes} values", ious.len()),
             "one batch holds fewer than 2^31 of them",
             "pass fewer images at a time",

@@ -2,6 +2,7 @@
 
 use ndarray::Zip;
 
+use super::boundary::{boundary, width};
 use super::{SegmentationOptions, SegmentedImage};
 use crate::{Error, Result};
 
@@ -14,6 +15,8 @@ pub(super) struct Counts {
     pub(super) predicted: Vec<u64>,
     /// Of the class, whatever they are predicted to be.
     pub(super) truth: Vec<u64>,
+    /// The same of the pixels along boundaries, where these are asked for.
+    pub(super) boundary: Option<Box<Counts>>,
 }
 
 impl Counts {
@@ -23,6 +26,7 @@ impl Counts {
             right,
             predicted,
             truth,
+            boundary: None,
         }
     }
 
@@ -63,7 +67,39 @@ impl Counts {
         if !fits {
             return Err(unknown_class(image, number, options));
         }
+        if let Some(share) = options.boundary {
+            let distance = width(truth.dim(), share);
+            counts.boundary = Some(Box::new(Self::along_boundaries(image, distance, options)));
+        }
         Ok(counts)
+    }
+
+    /// Counts the pixels within a distance of the edges of their classes; those whose truth is void are
+    /// left out here too, and make an edge.
+    fn along_boundaries(
+        image: &SegmentedImage,
+        distance: usize,
+        options: &SegmentationOptions,
+    ) -> Self {
+        let mut counts = Self::new(options.n_classes);
+        let [of_truth, of_predicted] =
+            [&image.truth, &image.predicted].map(|mask| boundary(mask.view(), distance));
+        Zip::from(&image.truth)
+            .and(&image.predicted)
+            .and(&of_truth)
+            .and(&of_predicted)
+            .for_each(|&truth, &predicted, &is_true, &is_predicted| {
+                if options.void == Some(truth) {
+                    return;
+                }
+                let class = usize::from(truth);
+                counts.truth[class] += u64::from(is_true);
+                if is_predicted && options.void != Some(predicted) {
+                    counts.predicted[usize::from(predicted)] += 1;
+                    counts.right[class] += u64::from(is_true && truth == predicted);
+                }
+            });
+        counts
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -73,6 +109,11 @@ impl Counts {
             (&mut self.truth, &other.truth),
         ] {
             own.iter_mut().zip(new).for_each(|(own, new)| *own += new);
+        }
+        match (&mut self.boundary, &other.boundary) {
+            (Some(own), Some(new)) => own.add(new),
+            (own @ None, Some(new)) => *own = Some(new.clone()),
+            (_, None) => {}
         }
     }
 
@@ -84,6 +125,11 @@ impl Counts {
             (union > 0).then(|| right as f64 / union as f64)
         });
         iou.collect()
+    }
+
+    /// Boundary IoU of every class, where it is asked for.
+    pub(super) fn boundary_iou(&self) -> Option<Vec<Option<f64>>> {
+        self.boundary.as_ref().map(|boundary| boundary.iou())
     }
 
     /// Share of the pixels that are right; `None` without pixels.

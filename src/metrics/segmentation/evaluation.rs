@@ -20,6 +20,10 @@ pub struct SegmentationEvaluation {
     pub mean_iou: Option<f64>,
     /// Share of pixels whose class is right; `None` without pixels that are not void.
     pub pixel_accuracy: Option<f64>,
+    /// Mean of the classes' boundary IoU; `None` where none has one, or it was not asked for.
+    pub mean_boundary_iou: Option<f64>,
+    /// Whether boundaries were asked for.
+    has_boundary: bool,
     class_names: Arc<[String]>,
 }
 
@@ -40,12 +44,15 @@ pub struct SegmentedClass {
     pub precision: Option<f64>,
     /// Share of the class's pixels that are found.
     pub recall: Option<f64>,
+    /// Intersection over union of the pixels along boundaries; `None` where both are empty, or it was
+    /// not asked for ([`SegmentationOptions::boundary`]).
+    pub boundary_iou: Option<f64>,
 }
 
 /// Collects images for an evaluation by class; see [`evaluate_segmentation`] for all at once.
 ///
 /// # Memory
-/// Three counts for each class, whatever the number of images.
+/// Three counts for each class (six with boundaries), whatever the number of images.
 #[derive(Clone, Debug)]
 pub struct SegmentationEvaluator<'a> {
     options: &'a SegmentationOptions,
@@ -99,6 +106,7 @@ impl<'a> SegmentationEvaluator<'a> {
     /// The evaluation of every class, also of those that were never seen.
     pub fn finish(self) -> SegmentationEvaluation {
         let (counts, iou) = (&self.counts, self.counts.iou());
+        let of_boundary = counts.boundary_iou().unwrap_or_default();
         let class = |(label, &iou): (usize, &Option<f64>)| {
             let share = |of: u64| (of > 0).then(|| counts.right[label] as f64 / of as f64);
             SegmentedClass {
@@ -109,6 +117,7 @@ impl<'a> SegmentationEvaluator<'a> {
                 iou,
                 precision: share(counts.predicted[label]),
                 recall: share(counts.truth[label]),
+                boundary_iou: of_boundary.get(label).copied().flatten(),
             }
         };
         SegmentationEvaluation {
@@ -116,6 +125,8 @@ impl<'a> SegmentationEvaluator<'a> {
             classes: iou.iter().enumerate().map(class).collect(),
             mean_iou: mean(&iou),
             pixel_accuracy: counts.accuracy(),
+            mean_boundary_iou: mean(&of_boundary),
+            has_boundary: self.options.boundary.is_some(),
             class_names: self.options.class_names.clone(),
         }
     }
@@ -142,7 +153,8 @@ pub fn evaluate_segmentation(
 
 impl SegmentationEvaluation {
     /// One row for each class: the fields of [`SegmentedClass`] by their names, `label` as a
-    /// category, and `example_id`, which is the label too: such rows join no table.
+    /// category, and `example_id`, which is the label too: such rows join no table. `boundary_iou` is
+    /// among them where it was asked for.
     ///
     /// # Shapes and units
     /// Counts are i64, all other numbers f64 or null.
@@ -162,7 +174,7 @@ impl SegmentationEvaluation {
             names: self.class_names.clone(),
         };
         let ids = Column::from(counts(|class| class.label as u64)).role(Role::Id);
-        Columns::new()
+        let columns = Columns::new()
             .with("example_id", ids)
             .with("label", Column::from(labels).role(category))
             .with("images", counts(|class| class.images))
@@ -170,6 +182,10 @@ impl SegmentationEvaluation {
             .with("predicted_pixels", counts(|class| class.predicted_pixels))
             .with("iou", numbers(|class| class.iou))
             .with("precision", numbers(|class| class.precision))
-            .with("recall", numbers(|class| class.recall))
+            .with("recall", numbers(|class| class.recall));
+        match self.has_boundary {
+            true => columns.with("boundary_iou", numbers(|class| class.boundary_iou)),
+            false => columns,
+        }
     }
 }

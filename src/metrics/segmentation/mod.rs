@@ -1,5 +1,6 @@
 //! Semantic segmentation: a class for every pixel.
 
+mod boundary;
 mod collector;
 mod columns;
 mod counts;

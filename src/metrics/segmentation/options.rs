@@ -29,12 +29,13 @@ impl SegmentedImage {
 /// The parameters of [`segmentation_columns`](super::segmentation_columns),
 /// [`evaluate_segmentation`](super::evaluate_segmentation) and
 /// [`Segmentation`](super::Segmentation).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SegmentationOptions {
     pub(super) n_classes: usize,
     pub(super) class_names: Arc<[String]>,
     pub(super) void: Option<u16>,
     pub(super) masks: bool,
+    pub(super) boundary: Option<f64>,
     prefix: String,
     suffix: String,
 }
@@ -47,6 +48,7 @@ impl SegmentationOptions {
             class_names: Arc::default(),
             void: None,
             masks: true,
+            boundary: None,
             prefix: String::new(),
             suffix: String::new(),
         }
@@ -71,6 +73,18 @@ impl SegmentationOptions {
         self
     }
 
+    /// Computes boundary IoU too: the IoU of the pixels within a distance of the edge of their class,
+    /// which is this share of the image's diagonal and 1 pixel at least (default: not computed; 0.02 is
+    /// usual).
+    ///
+    /// # Source
+    /// Cheng, Girshick, Dollár, Berg, Kirillov, *Boundary IoU: Improving Object-Centric Image
+    /// Segmentation Evaluation* (CVPR 2021).
+    pub fn boundary(mut self, share: f64) -> Self {
+        self.boundary = Some(share);
+        self
+    }
+
     /// Put before every column name of the images.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -86,8 +100,8 @@ impl SegmentationOptions {
     /// Checks the parameters against each other.
     ///
     /// # Errors
-    /// `Invalid` for no class, more than a pixel of 16 bits can tell apart, or a number of class
-    /// names other than the number of classes.
+    /// `Invalid` for no class, more than a pixel of 16 bits can tell apart, a number of class
+    /// names other than the number of classes, or a boundary that is no share of the diagonal.
     pub fn check(&self) -> Result<()> {
         if self.n_classes == 0 || self.n_classes > 1 << 16 {
             return Err(Error::invalid(
@@ -103,6 +117,16 @@ impl SegmentationOptions {
                 format!("{} names", self.class_names.len()),
                 format!("there are {} classes", self.n_classes),
                 "name every class, by index",
+            ));
+        }
+        if let Some(share) = self.boundary
+            && !(share > 0.0 && share <= 1.0)
+        {
+            return Err(Error::invalid(
+                "boundary",
+                share,
+                "it is a share of the image's diagonal, above 0 and at most 1",
+                "0.02 is usual",
             ));
         }
         Ok(())

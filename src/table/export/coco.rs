@@ -56,7 +56,7 @@ use crate::{BoxError, Error, Result};
 pub fn coco(table: &Table, path: &Path, existing: Existing) -> Result<Exported> {
     let images = ImageTable::new(table)?;
     let expressible = |role: &Role| !matches!(role, Role::OrientedBoxes { .. });
-    if !images.has(expressible) {
+    if images.column(expressible).is_none() {
         return Err(Error::invalid(
             "table",
             table.name(),

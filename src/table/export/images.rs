@@ -71,9 +71,10 @@ impl<'a> ImageTable<'a> {
         })
     }
 
-    /// Whether a column of that kind is there, told by its role.
-    pub(super) fn has(&self, is_of_kind: fn(&Role) -> bool) -> bool {
-        self.columns.roles().any(is_of_kind)
+    /// The column of that kind, told by its role.
+    pub(super) fn column(&self, is_of_kind: fn(&Role) -> bool) -> Option<&str> {
+        let mut all = self.columns.names().zip(self.columns.roles());
+        all.find_map(|(name, role)| is_of_kind(role).then_some(name))
     }
 
     /// Hands on every row; `extra` names further columns, which `take` finds in the batch.

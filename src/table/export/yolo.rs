@@ -10,7 +10,7 @@ use super::split_folder::{SplitFolder, copy_image};
 use super::yolo_lines::line;
 use super::{Existing, yolo_yaml};
 use crate::storage::without_credentials;
-use crate::table::import::{Defect, Sieve, YoloTask};
+use crate::table::import::{Defect, Sieve, SkipReason, YoloTask};
 use crate::table::local_name::{inside, without_images};
 use crate::table::yolo_file::SPLITS;
 use crate::table::{ImageStorage, Role, Table, role};
@@ -102,14 +102,14 @@ pub fn yolo(
         ),
         YoloTask::Segments => (|role| matches!(role, Role::Masks { .. }), "masks"),
     };
-    if !images.has(is_of_kind) {
+    let Some(column) = images.column(is_of_kind) else {
         return Err(Error::invalid(
             "table",
             table.name(),
             format!("no column has the role of {kind}"),
             "export another task",
         ));
-    }
+    };
     if !SPLITS.contains(&options.split.as_str()) {
         let hint = "take one of them, and another folder for a data set of its own";
         let reason = "a data set has the splits train, val and test";
@@ -132,6 +132,7 @@ pub fn yolo(
     };
     let mut writer = Writer {
         options,
+        column,
         labels: &labels,
         images: pictures.as_ref().zip(storage),
         stems: HashSet::new(),
@@ -165,6 +166,8 @@ fn image_storage(table: &Table) -> Option<ImageStorage> {
 
 struct Writer<'a> {
     options: &'a YoloExport,
+    /// Of the instances.
+    column: &'a str,
     labels: &'a SplitFolder,
     images: Option<(&'a SplitFolder, ImageStorage)>,
     /// Names of the files of labels so far.
@@ -198,12 +201,26 @@ impl Writer<'_> {
         for (number, instance) in image.instances.iter().enumerate() {
             let written = line(self.options.task, instance, image.width, image.height);
             let written = written.map_err(|(reason, found)| {
+                let annotation = match instance.id {
+                    Some(id) => format!(" (annotation {id})"),
+                    None => String::new(),
+                };
+                let hint = match reason {
+                    SkipReason::Range => {
+                        "turn or shrink it until it lies in its image, leave it out, or \
+                                          let a lenient export do so"
+                    }
+                    _ => "leave it out, or let a lenient export do so",
+                };
                 let error = Error::Value {
-                    column: "instances".into(),
+                    column: self.column.to_owned(),
                     row: image.row,
-                    found: format!("{found} in instance {number}"),
+                    found: format!(
+                        "{found} in instance {number}{annotation} of {:?}",
+                        image.file_name
+                    ),
                     expected: "something that YOLO can say".into(),
-                    hint: "leave it out, or let a lenient export do so".into(),
+                    hint: hint.into(),
                 };
                 Defect::new(reason, error)
             });

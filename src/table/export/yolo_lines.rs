@@ -64,7 +64,15 @@ pub(super) fn line(
             .parse()
             .is_ok_and(|read: f64| (-BEYOND..=1.0 + BEYOND).contains(&read));
         if !is_near {
-            let text = format!("the coordinate {decimals} of the image's size");
+            let corner = match task {
+                YoloTask::Boxes => "a coordinate",
+                YoloTask::Oriented => "a corner",
+                YoloTask::Segments => "a point",
+            };
+            let text = format!(
+                "{corner} at {decimals} of the image's size, where YOLO reads -{BEYOND} to {}",
+                1.0 + BEYOND
+            );
             return Err((SkipReason::Range, text));
         }
         text.push(' ');

@@ -231,6 +231,7 @@ impl Batches<'_> {
             storage: self.options.storage,
             max_image_bytes: self.options.max_image_bytes,
             check_pixels: self.options.check_pixels,
+            ..ImageFolder::default()
         };
         let image = image_file::read(&pair.image.path, &options)
             .map_err(|error| Defect::new(SkipReason::ImageFile, error))?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
-use super::{Batches, Source, import, malformed, unreadable};
+use super::csv_records::Records;
+use super::{Batches, Imported, Skipped, Source, import, malformed, unreadable};
 use crate::storage::Location;
 use crate::table::chunks::CHUNK_ROWS;
 use crate::table::{Role, Table, schema};
@@ -29,19 +30,22 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsvOptions {
-    delimiter: u8,
+    /// `None` until it is named: a comma, as far as the header looks like it.
+    delimiter: Option<u8>,
     header: bool,
     types: HashMap<String, DataType>,
     roles: Vec<(String, Role)>,
+    lenient: bool,
 }
 
 impl Default for CsvOptions {
     fn default() -> Self {
         Self {
-            delimiter: b',',
+            delimiter: None,
             header: true,
             types: HashMap::new(),
             roles: Vec::new(),
+            lenient: false,
         }
     }
 }
@@ -54,7 +58,7 @@ impl CsvOptions {
 
     /// The byte between fields, for example `b';'` or `b'\t'`.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.delimiter = delimiter;
+        self.delimiter = Some(delimiter);
         self
     }
 
@@ -77,22 +81,33 @@ impl CsvOptions {
         self
     }
 
+    /// Leaves out records with another number of fields than the first, bytes that are not UTF-8 or a
+    /// quote that does not end, and counts them (default: the first is an error).
+    pub fn lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
+    fn byte_between(&self) -> u8 {
+        self.delimiter.unwrap_or(b',')
+    }
+
     fn format(&self) -> Format {
         Format::default()
             .with_header(self.header)
-            .with_delimiter(self.delimiter)
+            .with_delimiter(self.byte_between())
     }
 }
 
 /// Creates a table from a CSV file with a header line; see [`csv_with`].
 pub fn csv(folder: &Location, name: &str, path: &Path) -> Result<Table> {
-    csv_with(folder, name, path, &CsvOptions::new())
+    csv_with(folder, name, path, &CsvOptions::new()).map(|imported| imported.table)
 }
 
 /// Creates a table from a CSV file.
 ///
-/// The file is read twice: once to infer the types from every row (bool, i64, f64 with `NaN` and
-/// `inf`, date, timestamp, else string), once to write. An empty field is null. Times without a zone
+/// The file is read three times: to check every record, to infer the types from every row (bool, i64, f64 with `NaN` and
+/// `inf`, date, timestamp, else string), and to write. An empty field is null. Times without a zone
 /// are taken as UTC. A byte-order mark is skipped, blank lines are too. A column name keeps its text
 /// except for what tables refuse: `sepal length (cm)` becomes `sepal_length_cm`; a column without a
 /// name becomes `column_1` by its place. A file of a header only makes a table without rows.
@@ -101,9 +116,11 @@ pub fn csv(folder: &Location, name: &str, path: &Path) -> Result<Table> {
 /// Row k of the table is record k of the file, the header not counted.
 ///
 /// # Errors
-/// `Invalid` with the path and the line for a row that has more or fewer fields than the header, a
-/// value that does not fit its column's type, or bytes that are not UTF-8; `Invalid` for an empty
-/// file, repeated column names, or a role for a column that is not there; `NotFound` for a missing
+/// `Invalid` with the path and the line for a row that has more or fewer fields than the header, a quote
+/// that does not end, or bytes that are not UTF-8; these are counted with [`CsvOptions::lenient`], but
+/// in the first line. `Invalid` for a value that does not fit a type that was named, an empty file, a
+/// header of one column that looks like several between other delimiters (name the delimiter, also
+/// where it is a comma), repeated column names, or a role for a column that is not there; `NotFound` for a missing
 /// file; `AlreadyExists` for a table of that name. After an error there is no table.
 ///
 /// ```
@@ -113,32 +130,42 @@ pub fn csv(folder: &Location, name: &str, path: &Path) -> Result<Table> {
 /// let path = dir.join("flowers.csv");
 /// std::fs::write(&path, "petal length (cm),species\n1.4,setosa\n5.1,virginica\n")?;
 /// let options = CsvOptions::new().role("species", Role::category(Vec::<String>::new()));
-/// let table = csv_with(&Location::open("memory://")?.join("tables"), "flowers", &path, &options)?;
+/// let table = csv_with(&Location::open("memory://")?.join("tables"), "flowers", &path, &options)?.table;
 /// assert_eq!(table.column::<f64>("petal_length_cm")?, [1.4, 5.1]);
 /// assert_eq!(table.category_names("species").unwrap(), ["setosa", "virginica"]);
 /// # std::fs::remove_dir_all(&dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn csv_with(folder: &Location, name: &str, path: &Path, options: &CsvOptions) -> Result<Table> {
-    import(folder, name, &CsvFile::open(path, options)?, &options.roles)
+pub fn csv_with(
+    folder: &Location,
+    name: &str,
+    path: &Path,
+    options: &CsvOptions,
+) -> Result<Imported> {
+    let file = CsvFile::open(path, options)?;
+    let table = import(folder, name, &file, &options.roles)?;
+    Ok(Imported::new(table, file.skipped))
 }
 
 struct CsvFile<'a> {
     path: PathBuf,
     options: &'a CsvOptions,
     schema: SchemaRef,
+    skipped: Skipped,
 }
 
 impl<'a> CsvFile<'a> {
     fn open(path: &Path, options: &'a CsvOptions) -> Result<Self> {
+        let skipped = records(path, options)?.check()?;
         let (inferred, _) = options
             .format()
-            .infer_schema(reader(path)?, None)
+            .infer_schema(sound(path, options)?, None)
             .map_err(|error| csv_error(path, &error))?;
         if inferred.fields().is_empty() {
             let hint = "give a file with a header line";
             return Err(malformed(path, "there are no columns", "line 1", hint));
         }
+        check_delimiter(path, options, &inferred)?;
         for column in options.types.keys() {
             if inferred.index_of(column).is_err() {
                 return Err(Error::MissingColumn {
@@ -160,6 +187,7 @@ impl<'a> CsvFile<'a> {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             path: path.to_owned(),
             options,
+            skipped,
         })
     }
 }
@@ -177,7 +205,7 @@ impl Source for CsvFile<'_> {
             builder = builder.with_projection(vec![index]);
         }
         let batches = builder
-            .build_buffered(reader(&self.path)?)
+            .build_buffered(sound(&self.path, self.options)?)
             .map_err(|error| csv_error(&self.path, &error))?;
         Ok(Box::new(batches.map(|batch| {
             batch.map_err(|error| value_error(&self.path, self.options, &self.schema, &error))
@@ -187,6 +215,45 @@ impl Source for CsvFile<'_> {
     fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The records of the file.
+fn records<'a>(path: &'a Path, options: &CsvOptions) -> Result<Records<'a, BufReader<File>>> {
+    let delimiter = options.byte_between();
+    Ok(Records::new(
+        reader(path)?,
+        path,
+        delimiter,
+        options.lenient,
+    ))
+}
+
+/// The bytes of a file that was checked, without those that a lenient import leaves out.
+fn sound<'a>(path: &'a Path, options: &CsvOptions) -> Result<Box<dyn BufRead + 'a>> {
+    Ok(match options.lenient {
+        true => Box::new(BufReader::new(records(path, options)?)),
+        false => Box::new(reader(path)?),
+    })
+}
+
+/// Refuses a header that looks like several columns between other delimiters than commas.
+fn check_delimiter(path: &Path, options: &CsvOptions, header: &Schema) -> Result<()> {
+    let [column] = &header.fields()[..] else {
+        return Ok(());
+    };
+    if options.delimiter.is_some() || !options.header {
+        return Ok(());
+    }
+    let others = [(';', ";"), ('\t', "a tab"), ('|', "|")];
+    let Some((_, told)) = others
+        .iter()
+        .find(|(other, _)| column.name().contains(*other))
+    else {
+        return Ok(());
+    };
+    let reason = format!("one column {:?}, which holds {told}", column.name());
+    let hint = "pass the file's delimiter; pass a comma if this is one column";
+    Err(malformed(path, reason, "line 1", hint))
 }
 
 /// The file from after its byte-order mark.
@@ -227,7 +294,10 @@ fn value_error(path: &Path, options: &CsvOptions, schema: &Schema, error: &Arrow
         .ok()
         .and_then(|index: usize| schema.fields().get(index));
     let column = column.map_or_else(String::new, |field| format!("column `{}`: ", field.name()));
-    let line = record.parse().ok().and_then(|record| line_of(path, record));
+    let line = record.parse().ok().and_then(|record| {
+        let records = records(path, options).ok()?;
+        records.line_of(record)
+    });
     malformed(
         path,
         format!("{column}{}", what.trim_start_matches("Parser error: ")),
@@ -237,31 +307,4 @@ fn value_error(path: &Path, options: &CsvOptions, schema: &Schema, error: &Arrow
             false => "mend the value, or pass another type for the column",
         },
     )
-}
-
-/// The 1-based line on which a 0-based record starts, blank lines and quoted line ends counted.
-fn line_of(path: &Path, record: usize) -> Option<u64> {
-    let (mut line, mut seen) = (1, 0);
-    let (mut quoted, mut blank) = (false, true);
-    for byte in reader(path).ok()?.bytes() {
-        let byte = byte.ok()?;
-        if blank && !matches!(byte, b'\n' | b'\r') {
-            if seen == record {
-                return Some(line);
-            }
-            blank = false;
-        }
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' => {
-                line += 1;
-                if !quoted && !blank {
-                    seen += 1;
-                    blank = true;
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }

@@ -77,7 +77,14 @@ fn visit(
 
 /// What is directly in a folder, sorted by name.
 pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>> {
-    let failed = |error| unreadable("list", folder, error);
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotADirectory => {
+            let hint =
+                "name the folder that holds the files; the lines of a file are a layout of texts";
+            malformed(folder, "a file where a folder is needed", "the path", hint)
+        }
+        _ => unreadable("list", folder, error),
+    };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

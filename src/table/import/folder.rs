@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::files::{self, Entry};
 use super::image_file::{self, FileKind, file_url};
+use super::skipped::{Imported, Sieve, SkipReason, nothing_left};
 use super::{at_path, malformed, unreadable};
 use crate::Result;
 use crate::storage::Location;
@@ -28,6 +29,9 @@ pub struct ImageFolder {
     pub max_image_bytes: u64,
     /// Decode every image to find damage (default); false looks at the headers only.
     pub check_pixels: bool,
+    /// Leave out images that cannot be read or have no class, and count them (default: the first is an
+    /// error). For [`image_folder`]; imports of annotations have a setting of their own.
+    pub lenient: bool,
 }
 
 impl Default for ImageFolder {
@@ -36,6 +40,7 @@ impl Default for ImageFolder {
             storage: ImageStorage::Bytes,
             max_image_bytes: 1 << 20,
             check_pixels: true,
+            lenient: false,
         }
     }
 }
@@ -58,28 +63,32 @@ impl Default for ImageFolder {
 /// # Errors
 /// `Invalid` with the file's path for an image that cannot be decoded, one in a format other than
 /// PNG and JPEG, one above `max_image_bytes`, one that lies beside the class folders (it has no
-/// label), and for a folder without images; `NotFound` for a missing folder; `AlreadyExists` for a
-/// table of that name. After an error there is no table.
+/// label); these are counted with `lenient`. `Invalid` for a folder of which no image is left; `NotFound`
+/// for a missing folder; `AlreadyExists` for a table of that name. After an error there is no table.
 pub fn image_folder(
     folder: &Location,
     name: &str,
     path: &Path,
     options: ImageFolder,
-) -> Result<Table> {
+) -> Result<Imported> {
     // URLs and loops of links need the real path.
     let root = path
         .canonicalize()
         .map_err(|error| unreadable("open", path, error))?;
-    let (classes, files) = scan(&root)?;
-    let batches = ImageBatches {
+    let mut sieve = Sieve::new(options.lenient);
+    let (classes, files) = scan(&root, &mut sieve)?;
+    let mut batches = ImageBatches {
         schema: image_schema(&classes, options.storage)?,
         files: files.into_iter(),
         root: &root,
         options: &options,
+        sieve,
+        rows: 0,
     };
     let schema = batches.schema.clone();
-    Table::create_from_batches(folder, name, &schema, batches)
-        .map_err(|error| at_path(error, &root))
+    let table = Table::create_from_batches(folder, name, &schema, &mut batches)
+        .map_err(|error| at_path(error, &root))?;
+    Ok(Imported::new(table, batches.sieve.finish()))
 }
 
 /// The columns of an image table.
@@ -111,7 +120,7 @@ struct ImageFile {
 }
 
 /// Class names, and images in the order of their rows.
-fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
+fn scan(root: &Path, sieve: &mut Sieve) -> Result<(Vec<String>, Vec<ImageFile>)> {
     let mut skipped = 0;
     let mut classes = Vec::new();
     let mut files = Vec::new();
@@ -120,12 +129,13 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
             classes.push(entry);
         } else if image_file::kind(&entry.path) != FileKind::Other && !entry.hidden() {
             let hint = "move it into the folder of its class";
-            return Err(malformed(
+            let error = malformed(
                 &entry.path,
                 "an image without a class",
                 "the top folder",
                 hint,
-            ));
+            );
+            sieve.refuse(SkipReason::NoClass, error)?;
         } else {
             skipped += 1;
         }
@@ -133,7 +143,7 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
     classes.retain(|class| !class.hidden());
     for (class, index) in classes.iter().zip(0..) {
         let before = files.len();
-        skipped += add_class(class, index, &mut files)?;
+        skipped += add_class(class, index, &mut files, sieve)?;
         if files.len() == before {
             tracing::warn!(class = class.name, "the class has no images");
         }
@@ -141,7 +151,7 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
     if skipped > 0 {
         tracing::warn!(skipped, root = %root.display(), "files that are no images were left out");
     }
-    if files.is_empty() {
+    if files.is_empty() && sieve.skipped().is_empty() {
         let hint = "give a folder with one sub-folder of PNG or JPEG files per class";
         return Err(malformed(
             root,
@@ -154,7 +164,12 @@ fn scan(root: &Path) -> Result<(Vec<String>, Vec<ImageFile>)> {
 }
 
 /// Adds the images at any depth below a class; returns how many files were left out.
-fn add_class(folder: &Entry, class: i32, images: &mut Vec<ImageFile>) -> Result<u64> {
+fn add_class(
+    folder: &Entry,
+    class: i32,
+    images: &mut Vec<ImageFile>,
+    sieve: &mut Sieve,
+) -> Result<u64> {
     let files = files::below(&folder.path, &folder.name)?;
     let mut skipped = files.hidden;
     for file in files.found {
@@ -164,7 +179,9 @@ fn add_class(folder: &Entry, class: i32, images: &mut Vec<ImageFile>) -> Result<
                 relative: file.relative,
                 class,
             }),
-            FileKind::OtherImage => return Err(image_file::other_format(&file.path)),
+            FileKind::OtherImage => {
+                sieve.refuse(SkipReason::FileFormat, image_file::other_format(&file.path))?;
+            }
             FileKind::Other => skipped += 1,
         }
     }
@@ -177,6 +194,8 @@ struct ImageBatches<'a> {
     files: std::vec::IntoIter<ImageFile>,
     root: &'a Path,
     options: &'a ImageFolder,
+    sieve: Sieve,
+    rows: usize,
 }
 
 impl ImageBatches<'_> {
@@ -187,7 +206,13 @@ impl ImageBatches<'_> {
         let mut size = 0;
         while labels.len() < CHUNK_ROWS && size < CHUNK_BYTES {
             let Some(file) = self.files.next() else { break };
-            let image = image_file::read(&file.path, self.options)?;
+            let image = match image_file::read(&file.path, self.options) {
+                Ok(image) => image,
+                Err(error) => {
+                    self.sieve.refuse(SkipReason::ImageFile, error)?;
+                    continue;
+                }
+            };
             match self.options.storage {
                 ImageStorage::Bytes => {
                     size += image.bytes.len();
@@ -199,6 +224,10 @@ impl ImageBatches<'_> {
             paths.push(file.relative);
             widths.push(image.width);
             heights.push(image.height);
+        }
+        self.rows += labels.len();
+        if self.rows == 0 {
+            return Err(nothing_left(self.root, "image", &self.sieve));
         }
         if labels.is_empty() {
             return Ok(None);

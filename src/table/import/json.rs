@@ -54,6 +54,12 @@ impl Json {
     }
 }
 
+impl Json {
+    fn is_plain(&self) -> bool {
+        !matches!(self, Self::Numbers(_) | Self::List(_) | Self::Object(_))
+    }
+}
+
 /// The beginning of the value, for errors.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +74,11 @@ impl fmt::Display for Json {
                 let shown: Vec<String> = values.iter().take(SHOWN).map(f64::to_string).collect();
                 let more = if values.len() > SHOWN { ", ..." } else { "" };
                 write!(f, "[{}{more}]", shown.join(", "))
+            }
+            // Of a few plain values the odd one shows.
+            Self::List(values) if values.len() <= SHOWN && values.iter().all(Self::is_plain) => {
+                let shown: Vec<String> = values.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", shown.join(", "))
             }
             Self::List(values) => write!(f, "a list of {} values", values.len()),
             Self::Object(fields) => write!(f, "an object of {} fields", fields.len()),

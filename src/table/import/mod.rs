@@ -7,6 +7,7 @@
 mod class_masks;
 mod coco;
 mod csv;
+mod csv_records;
 mod files;
 mod folder;
 mod ids;

@@ -49,7 +49,8 @@ pub fn parquet(folder: &Location, name: &str, path: &Path) -> Result<Table> {
 /// integers (`u64` where all values fit), dictionaries to their values, large and view strings,
 /// fixed-size bytes and lists, `f16`; timestamps become microseconds in UTC (times without a zone
 /// are taken as UTC). A fixed-size list of f32 gets the role of an embedding. Roles that another
-/// table wrote into the file are kept. Column names lose only what tables refuse
+/// table wrote into the file are kept, with what its data set said of the classes (ids, supercategories).
+/// The file is taken whole or not at all: a damaged page leaves no rows to skip. Column names lose only what tables refuse
 /// (`sepal length (cm)` becomes `sepal_length_cm`).
 ///
 /// # Shapes and units

@@ -9,6 +9,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::Source;
 use crate::table::convert::{convert, refused_type, stored_name, stored_type};
+use crate::table::instances::CATEGORIES_KEY;
 use crate::table::schema::{self, Role};
 use crate::table::values::{ColumnValue, Place};
 use crate::{Error, Result};
@@ -114,6 +115,7 @@ fn plan_column(
     let field = source.schema().field(index);
     let stored = stored_type(field.data_type())
         .ok_or_else(|| refused_type(field.name(), field.data_type(), place))?;
+    let is_as_it_came = role.is_none();
     let role = role
         .or_else(|| schema::role(field))
         .or_else(|| fixed_width(field.data_type()));
@@ -139,8 +141,16 @@ fn plan_column(
         }
         (stored, role) => (stored, role, None),
     };
+    let mut planned = schema::field(name, stored, role.as_ref())?;
+    // What the data set says of its classes belongs to the names in the role that came with it.
+    let categories = field.metadata().get(CATEGORIES_KEY);
+    if let Some(categories) = categories.filter(|_| is_as_it_came) {
+        planned
+            .metadata_mut()
+            .insert(CATEGORIES_KEY.to_owned(), categories.clone());
+    }
     Ok(PlannedColumn {
-        field: schema::field(name, stored, role.as_ref())?,
+        field: planned,
         classes,
     })
 }

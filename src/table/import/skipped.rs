@@ -87,6 +87,8 @@ pub enum SkipReason {
     Encoding,
     /// A text that is larger than asked for.
     TextSize,
+    /// An image beside the folders of the classes.
+    NoClass,
     /// What the format of an export has no way to say: crowds, masks of several parts.
     Inexpressible,
 }
@@ -117,6 +119,7 @@ impl fmt::Display for SkipReason {
             Self::Mask => "no proper mask",
             Self::Encoding => "text that is not UTF-8",
             Self::TextSize => "a text that is too long",
+            Self::NoClass => "an image without a class",
             Self::Inexpressible => "the format has no way to say it",
         })
     }
