@@ -7,8 +7,8 @@ use burn::prelude::*;
 use emberlens_burn::Indexed;
 
 use crate::grid::{CELLS, NUMBERS, Target};
-use crate::sample::Sample;
-use crate::scenes::SIDE;
+use crate::sample::{Object, Sample};
+use crate::scenes::{SIDE, Turn, Turns};
 
 /// A batch of pictures with what the detector should say of them.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct SampleBatch {
 pub struct SampleBatcher {
     /// Classes that there are.
     pub classes: usize,
+    /// What happens to pictures, where something does.
+    pub turns: Option<Turns>,
 }
 
 impl Batcher<Indexed<Sample>, SampleBatch> for SampleBatcher {
@@ -39,16 +41,22 @@ impl Batcher<Indexed<Sample>, SampleBatch> for SampleBatcher {
                 device,
             )
         };
-        let pictures = samples.iter().map(|one| &one.item.picture);
-        let grey = pictures.flat_map(|picture| picture.standardised());
-        let targets = samples
-            .iter()
-            .map(|one| Target::of(one.item.objects(), self.classes));
-        let (heat, boxes): (Vec<_>, Vec<_>) = targets.map(|one| (one.heat, one.boxes)).unzip();
+        let (mut grey, mut heat, mut boxes) = (Vec::new(), Vec::new(), Vec::new());
+        for Indexed { item, .. } in &samples {
+            let turn = self.turns.as_ref().map_or(Turn::NONE, Turns::draw);
+            grey.extend(turn.square(&item.picture.standardised()));
+            let objects = item.objects().map(|object| Object {
+                bbox: turn.bbox(object.bbox),
+                ..object
+            });
+            let target = Target::of(objects, self.classes);
+            heat.extend(target.heat);
+            boxes.extend(target.boxes);
+        }
         SampleBatch {
-            images: tensor(grey.collect(), 1, SIDE),
-            heat: tensor(heat.concat(), self.classes, CELLS),
-            boxes: tensor(boxes.concat(), NUMBERS, CELLS),
+            images: tensor(grey, 1, SIDE),
+            heat: tensor(heat, self.classes, CELLS),
+            boxes: tensor(boxes, NUMBERS, CELLS),
             samples: samples.into(),
         }
     }

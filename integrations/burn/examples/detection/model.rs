@@ -19,12 +19,12 @@ const RARE: f32 = -2.2;
 pub struct DetectorConfig {
     /// Classes to tell apart.
     pub classes: usize,
-    /// Channels at a half of the picture's size, where there are two convolutions, and at a quarter.
-    #[config(default = "[16, 24, 64]")]
-    pub channels: [usize; 3],
+    /// Channels at a half of the picture's size, where there are three convolutions, and at a quarter.
+    #[config(default = "[16, 24, 32, 64]")]
+    pub channels: [usize; 4],
     /// Convolutions at a quarter of the size that look further and further around.
-    #[config(default = "[1, 2, 2]")]
-    pub apart: [usize; 3],
+    #[config(default = "[1, 2]")]
+    pub apart: [usize; 2],
 }
 
 /// Convolutions down to the grid and around each cell, and what the cell says of a centre in it.
@@ -40,7 +40,7 @@ pub struct Detector {
 impl DetectorConfig {
     /// A network with random weights.
     pub fn init(&self, device: &Device) -> Detector {
-        let [first, second, cells] = self.channels;
+        let [first, second, third, cells] = self.channels;
         let down = |channels, stride| Convolution::new(channels, stride, 1, device);
         let around = |apart| Convolution::new([cells, cells], 1, apart, device);
         let head = |outputs| Conv2dConfig::new([cells, outputs], [1, 1]).init(device);
@@ -48,7 +48,8 @@ impl DetectorConfig {
             down: vec![
                 down([1, first], 2),
                 down([first, second], 1),
-                down([second, cells], 2),
+                down([second, third], 1),
+                down([third, cells], 2),
             ],
             around: self.apart.map(around).into(),
             tap: Tap::new("features"),
@@ -63,7 +64,7 @@ impl Detector {
         let down = self.down.iter();
         let cells = down.fold(batch.images, |x, layer| layer.forward(x));
         let around = self.around.iter();
-        let features = around.fold(cells, |x, layer| layer.refine(x));
+        let features = around.fold(cells, |x, layer| layer.forward(x));
         let features = self.tap.forward(features);
         let heat = self.heat.forward(features.clone()) + RARE;
         let boxes = self.boxes.forward(features);

@@ -13,6 +13,7 @@ mod picture;
 mod shape;
 mod surface;
 mod tables;
+mod turn;
 
 use emberlens::metrics::Rle;
 
@@ -21,6 +22,7 @@ use shape::CLASSES;
 
 pub use picture::{Picture, pictures};
 pub use tables::generated;
+pub use turn::{Augmentation, Turn, Turns};
 
 /// Pixels along one edge of every scene, and of whatever the networks take.
 pub const SIDE: usize = 48;

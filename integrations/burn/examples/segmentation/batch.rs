@@ -7,7 +7,7 @@ use burn::prelude::*;
 use ndarray::Array2;
 
 use crate::sample::{Classes, Sample};
-use crate::scenes::SIDE;
+use crate::scenes::{SIDE, Turn, Turns};
 
 /// A batch of pictures with the class of every pixel.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct SampleBatch {
 pub struct SampleBatcher {
     /// How much a pixel of each class counts; the void has no place here.
     weights: Arc<[f32]>,
+    /// What happens to pictures, where something does.
+    turns: Option<Turns>,
 }
 
 impl SampleBatcher {
@@ -43,6 +45,15 @@ impl SampleBatcher {
         let mean = counts.iter().sum::<u32>() as f32 / roots.clone().sum::<f32>();
         Self {
             weights: roots.map(|root| mean / root.max(1.0)).collect(),
+            turns: None,
+        }
+    }
+
+    /// The same, with pictures that are turned.
+    pub fn turning(&self, turns: Turns) -> Self {
+        Self {
+            turns: Some(turns),
+            ..self.clone()
         }
     }
 }
@@ -51,17 +62,21 @@ impl Batcher<Sample, SampleBatch> for SampleBatcher {
     fn batch(&self, samples: Vec<Sample>, device: &Device) -> SampleBatch {
         let shape = [samples.len(), 1, SIDE, SIDE];
         let floats = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
-        let pixels = || samples.iter().flat_map(|sample| &sample.mask);
-        let weight = |&class: &u16| self.weights.get(usize::from(class)).copied();
+        let (mut grey, mut pixels) = (Vec::new(), Vec::new());
+        for sample in &samples {
+            let turn = self.turns.as_ref().map_or(Turn::NONE, Turns::draw);
+            grey.extend(turn.square(&sample.picture.standardised()));
+            let mask: Vec<u16> = sample.mask.iter().copied().collect();
+            pixels.extend(turn.square(&mask));
+        }
+        let weight = |class: &u16| self.weights.get(usize::from(*class)).copied();
         let class = |class: &u16| weight(class).map_or(0, |_| i64::from(*class));
-        let classes: Vec<i64> = pixels().map(class).collect();
-        let grey = samples
-            .iter()
-            .flat_map(|sample| sample.picture.standardised());
+        let classes: Vec<i64> = pixels.iter().map(class).collect();
+        let weights = pixels.iter().map(|class| weight(class).unwrap_or(0.0));
         SampleBatch {
-            images: floats(grey.collect()),
+            images: floats(grey),
             classes: Tensor::from_data(TensorData::new(classes, shape), device),
-            weights: floats(pixels().map(|class| weight(class).unwrap_or(0.0)).collect()),
+            weights: floats(weights.collect()),
             masks: samples.iter().map(|sample| sample.mask.clone()).collect(),
         }
     }

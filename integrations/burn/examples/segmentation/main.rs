@@ -56,6 +56,7 @@ use args::Args;
 use batch::SampleBatcher;
 use model::{Segmenter, SegmenterConfig};
 use program::{Ending, Failure, Launched};
+use scenes::Turns;
 use screen::{EpochLines, say};
 
 const PROJECT: &str = "scenes";
@@ -68,6 +69,7 @@ struct TrainingConfig {
     learning_rate: f64,
     batch_size: usize,
     epochs: usize,
+    images: usize,
     seed: u64,
 }
 
@@ -94,6 +96,7 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         learning_rate: args.learning_rate,
         batch_size: args.batch_size,
         epochs: args.epochs,
+        images,
         seed: args.seed,
     };
     let device = Device::default().autodiff();
@@ -103,11 +106,13 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         Arc::new(InMemDataset::new(train)),
         Arc::new(InMemDataset::new(valid)),
     );
-    let loader = || DataLoaderBuilder::new(batcher.clone()).batch_size(args.batch_size);
-    let train_loader = loader().shuffle(args.seed).build(train_set.clone());
-    let valid_loader = loader().build(valid_set.clone());
+    // Of what is collected, nothing is turned.
+    let turning = batcher.turning(Turns::new(args.augment, args.seed));
+    let loader = |batcher| DataLoaderBuilder::new(batcher).batch_size(args.batch_size);
+    let train_loader = loader(turning).shuffle(args.seed).build(train_set.clone());
+    let valid_loader = loader(batcher.clone()).build(valid_set.clone());
 
-    let lens = Lens::<Segmenter, _>::in_project(&project, batcher.clone(), train_set, valid_set)
+    let lens = Lens::<Segmenter, _>::in_project(&project, batcher, train_set, valid_set)
         .run_name("segmenter")
         .description("A small encoder and decoder")
         .hyperparameters(&config)?

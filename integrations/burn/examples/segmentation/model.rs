@@ -3,7 +3,8 @@
 //! # Source
 //! The form is that of Ronneberger, Fischer and Brox, *U-Net* (2015); it is made larger by the pixel
 //! shuffle of Shi et al., *Real-Time Single Image and Video Super-Resolution* (2016), which costs less
-//! than convolutions at full size.
+//! than convolutions at full size; what looks around adds to what it is given, as in He et al., *Deep
+//! Residual Learning for Image Recognition* (2016).
 
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{PixelShuffle, PixelShuffleConfig};
@@ -69,7 +70,7 @@ impl Segmenter {
         let half = half.fold(images, |x, layer| layer.forward(x));
         let quarter = self.quarter.forward(half.clone());
         let around = self.around.iter();
-        let context = around.fold(quarter, |x, layer| layer.refine(x));
+        let context = around.fold(quarter, |x, layer| x.clone() + layer.forward(x));
         let context = self.tap.forward(context);
         let up = self.shuffle.forward(self.up.forward(context));
         let merged = self.merge.forward(Tensor::cat(vec![up, half], 1));

@@ -32,12 +32,4 @@ impl Convolution {
         let x = self.norm.forward(self.convolution.forward(x));
         self.activation.forward(x)
     }
-
-    /// What it is given, and what it makes of that on top of it.
-    ///
-    /// # Source
-    /// He et al., *Deep Residual Learning for Image Recognition* (2016).
-    pub fn refine(&self, x: Tensor<4>) -> Tensor<4> {
-        x.clone() + self.forward(x)
-    }
 }

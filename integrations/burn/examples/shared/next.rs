@@ -25,12 +25,8 @@ impl<'a> Next<'a> {
             Some(input) => Some(run.input_table(&input)?),
             None => None,
         };
-        let root = root
-            .map(|root| match root.contains(char::is_whitespace) {
-                true => format!(" --root {root:?}"),
-                false => format!(" --root {root}"),
-            })
-            .unwrap_or_default();
+        let root = root.map(|root| format!(" --root {}", quoted(root)));
+        let root = root.unwrap_or_default();
         let cli = run
             .location()
             .local_path()
@@ -131,5 +127,14 @@ impl<'a> Next<'a> {
             true => String::new(),
             false => format!("\nnext:\n{}", self.lines),
         }
+    }
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-:~".contains(c);
+    match text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }

@@ -4,9 +4,11 @@ use crate::program::{next_commands_work, text};
 
 /// Runs an example and everything that it prints for later; the plots among it.
 fn plots(name: &str, arguments: &[&str]) -> usize {
-    let root = tempfile::tempdir().unwrap();
-    let printed = text(name, root.path(), arguments);
-    let next = next_commands_work(root.path(), &printed);
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a reader's runs");
+    std::fs::create_dir(&root).unwrap();
+    let printed = text(name, &root, arguments);
+    let next = next_commands_work(&root, &printed);
     assert!(next.len() >= 3, "{printed}");
     next.iter().filter(|line| line.contains(" plot ")).count()
 }

@@ -38,16 +38,20 @@ pub fn emberlens<S: AsRef<OsStr>>(here: &Path, arguments: impl IntoIterator<Item
     text
 }
 
-/// Runs every command line of `emberlens` that an example printed, and returns their arguments.
+/// Runs every command line of `emberlens` that an example printed, in a shell, and returns their
+/// arguments.
 pub fn next_commands_work(here: &Path, printed: &str) -> Vec<String> {
     let (_, next) = printed.split_once("\nnext:\n").unwrap();
-    let lines = next
-        .lines()
-        .filter_map(|line| line.split_once("--bin emberlens -- "));
+    let lines = next.lines();
+    let lines = lines.filter_map(|line| line.split_once("--bin emberlens -- "));
     let lines: Vec<String> = lines.map(|(_, arguments)| arguments.to_owned()).collect();
     for line in &lines {
-        let arguments = line.split(" #").next().unwrap();
-        emberlens(here, arguments.split_whitespace());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" {line}")]);
+        let output = shell.arg(built("emberlens")).current_dir(here).output();
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {error}");
     }
     lines
 }
