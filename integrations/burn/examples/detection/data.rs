@@ -56,7 +56,7 @@ fn data_set(project: &Project, folder: &Path, part: &str) -> Result<Table, Failu
         let options = CocoOptions::new().images(&images, stored);
         Ok(coco(&project.tables(), &table, &annotations, &options)?.table)
     };
-    // Whatever was edited since the import counts; a table of another folder of that name does not.
+    // The table of another folder of that name is none of these images.
     open_or_create(project, &table, create, |table| {
         let files = table.column::<String>("file_name")?;
         Ok(files.iter().all(|name| images.join(name).exists()))

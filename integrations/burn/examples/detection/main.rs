@@ -4,7 +4,8 @@
 //!
 //! Three streams come of it: `default` has a row for each image (loss, boxes, right and wrong ones, an
 //! embedding), `per_class` has COCO's average precision, `boxes` a row for each box. The true boxes are
-//! in the tables, with the pictures: what is edited there is what the next run learns.
+//! in the tables, with the pictures, and are learned from there. `emberlens export --table TABLE --format
+//! coco` hands them to a tool for annotation, `--data` takes what comes back.
 
 mod args;
 mod batch;

@@ -4,8 +4,8 @@
 //! are crossed by beams; the background is shaded, waved and littered; light falls in from one side,
 //! dim or bright, and the sensor adds noise. A scene depends on the seed and its number alone.
 //!
-//! They are drawn into tables, and what is learned is read from there: whatever was edited in a table
-//! counts, and pictures of other tables do as well.
+//! They are drawn into tables, and what is learned is read from there, so that the tables of other
+//! pictures do as well.
 
 mod columns;
 mod draw;

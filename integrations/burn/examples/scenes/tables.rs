@@ -24,7 +24,7 @@ pub fn generated(project: &Project, count: usize, seed: u64) -> Result<[Table; 2
     Ok([train?, valid?])
 }
 
-/// Whether the table is of these scenes; their boxes and masks may have been edited since.
+/// Whether the table is of these scenes.
 fn holds(table: &Table, scenes: &[Scene]) -> Result<bool, Failure> {
     let light: Vec<f32> = scenes.iter().map(|scene| scene.light).collect();
     let has_boxes = table.role("boxes").is_some(); // not every version made them

@@ -61,7 +61,7 @@ fn data_set(
         let masks = whole.join("annotations").join(part);
         Ok(class_masks(&project.tables(), &table, &images, &masks, options)?.table)
     };
-    // Whatever was edited since the import counts; a table of another folder of that name does not.
+    // The table of another folder of that name is none of these images.
     open_or_create(project, &table, create, |table| {
         let files = table.column::<String>("path")?;
         Ok(files.iter().all(|name| images.join(name).exists()))
