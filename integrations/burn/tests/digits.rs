@@ -292,7 +292,13 @@ fn a_training_that_diverges_fails_with_the_reason_and_keeps_its_rows() {
     let root = tempfile::tempdir().unwrap();
     let output = run(root.path(), &["--epochs", "1", "--learning-rate", "1e9"]);
     let error = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        text.contains("no coordinates: the embeddings are not finite"),
+        "{text}"
+    );
+    assert!(text.contains("planted label errors (72)"), "{text}");
     assert!(
         error.contains("NaN") && error.contains("what was collected is in"),
         "{error}"

@@ -1,4 +1,4 @@
-//! From scenes to tensors.
+//! From samples to tensors.
 
 use std::sync::Arc;
 
@@ -7,45 +7,57 @@ use burn::prelude::*;
 use emberlens_burn::Indexed;
 
 use crate::grid::{CELLS, NUMBERS, Target};
-use crate::scenes::{CLASSES, SIDE, Scene};
+use crate::sample::{Object, Sample};
+use crate::scenes::{SIDE, Turn, Turns};
 
-/// A batch of scenes with what the detector should say of them.
+/// A batch of pictures with what the detector should say of them.
 #[derive(Clone, Debug)]
-pub struct SceneBatch {
-    /// `[batch, 1, SIDE, SIDE]`, standardised scene by scene.
+pub struct SampleBatch {
+    /// `[batch, 1, SIDE, SIDE]`, standardised picture by picture.
     pub images: Tensor<4>,
     /// `[batch, classes, CELLS, CELLS]`, 0 to 1; 1 is a centre.
     pub heat: Tensor<4>,
     /// `[batch, NUMBERS, CELLS, CELLS]`.
     pub boxes: Tensor<4>,
-    /// The scenes themselves and their rows, for the collectors.
-    pub scenes: Arc<[Indexed<Scene>]>,
+    /// The samples themselves and their rows, for the collectors.
+    pub samples: Arc<[Indexed<Sample>]>,
 }
 
-/// Makes a [`SceneBatch`].
+/// Makes a [`SampleBatch`].
 #[derive(Clone, Debug)]
-pub struct SceneBatcher;
+pub struct SampleBatcher {
+    /// Classes that there are.
+    pub classes: usize,
+    /// What happens to pictures, where something does.
+    pub turns: Option<Turns>,
+}
 
-impl Batcher<Indexed<Scene>, SceneBatch> for SceneBatcher {
-    fn batch(&self, scenes: Vec<Indexed<Scene>>, device: &Device) -> SceneBatch {
-        let count = scenes.len();
+impl Batcher<Indexed<Sample>, SampleBatch> for SampleBatcher {
+    fn batch(&self, samples: Vec<Indexed<Sample>>, device: &Device) -> SampleBatch {
+        let count = samples.len();
         let tensor = |values: Vec<f32>, channels, side| {
             Tensor::from_data(
                 TensorData::new(values, [count, channels, side, side]),
                 device,
             )
         };
-        let grey = scenes
-            .iter()
-            .flat_map(|one| one.item.standardised())
-            .collect();
-        let targets = scenes.iter().map(|scene| Target::of(&scene.item.objects));
-        let (heat, boxes): (Vec<_>, Vec<_>) = targets.map(|one| (one.heat, one.boxes)).unzip();
-        SceneBatch {
+        let (mut grey, mut heat, mut boxes) = (Vec::new(), Vec::new(), Vec::new());
+        for Indexed { item, .. } in &samples {
+            let turn = self.turns.as_ref().map_or(Turn::NONE, Turns::draw);
+            grey.extend(turn.square(&item.picture.standardised()));
+            let objects = item.objects().map(|object| Object {
+                bbox: turn.bbox(object.bbox),
+                ..object
+            });
+            let target = Target::of(objects, self.classes);
+            heat.extend(target.heat);
+            boxes.extend(target.boxes);
+        }
+        SampleBatch {
             images: tensor(grey, 1, SIDE),
-            heat: tensor(heat.concat(), CLASSES.len(), CELLS),
-            boxes: tensor(boxes.concat(), NUMBERS, CELLS),
-            scenes: scenes.into(),
+            heat: tensor(heat, self.classes, CELLS),
+            boxes: tensor(boxes, NUMBERS, CELLS),
+            samples: samples.into(),
         }
     }
 }

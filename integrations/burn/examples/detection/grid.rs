@@ -1,4 +1,4 @@
-//! Boxes on the detector's grid: what it should say of a scene, and what it says as boxes.
+//! Boxes on the detector's grid: what it should say of a picture, and what it says as boxes.
 //!
 //! # Source
 //! Zhou, Wang and Krähenbühl, *Objects as Points* (2019): a heat map of centres for each class, and the
@@ -6,9 +6,10 @@
 
 use ndarray::{ArrayView1, ArrayView3, Axis};
 
-use crate::scenes::{CLASSES, Object, SIDE};
+use crate::sample::Object;
+use crate::scenes::SIDE;
 
-/// Pixels of the scene to one cell.
+/// Pixels of the picture to one cell.
 pub const STRIDE: usize = 4;
 /// Cells along one edge.
 pub const CELLS: usize = SIDE / STRIDE;
@@ -22,8 +23,7 @@ pub const CONFIDENT: f32 = 0.35;
 /// Peaks below it are no boxes; average precision wants the doubtful ones too.
 const LEAST_CONFIDENT: f32 = 0.05;
 const MOST_BOXES: usize = 30;
-
-/// What the detector should say of one scene.
+/// What the detector should say of one picture.
 pub struct Target {
     /// `[classes, cells, cells]`: 1 at centres, and less around them.
     pub heat: Vec<f32>,
@@ -34,6 +34,9 @@ pub struct Target {
 /// A box that the detector sees.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// Its place among the boxes of its picture, the most confident first: also that in
+    /// `boxes_predicted`, which begins with the same boxes in this order.
+    pub place: usize,
     pub class: usize,
     pub confidence: f32,
     /// Left, top, right, bottom in pixels.
@@ -43,14 +46,15 @@ pub struct Seen {
 }
 
 impl Target {
-    /// The target of these objects; of two with one centre the later one has the box.
-    pub fn of(objects: &[Object]) -> Self {
+    /// The target of these objects of so many classes; of two with one centre the later one has the box.
+    pub fn of(objects: impl Iterator<Item = Object>, classes: usize) -> Self {
         let plane = CELLS * CELLS;
-        let mut heat = vec![0.0_f32; CLASSES.len() * plane];
+        let mut heat = vec![0.0_f32; classes * plane];
         let mut boxes = vec![0.0; NUMBERS * plane];
         for object in objects {
             let [left, top, right, bottom] = object.bbox;
-            let (width, height) = (right - left, bottom - top);
+            // Boxes without area have no logarithm.
+            let (width, height) = ((right - left).max(0.5), (bottom - top).max(0.5));
             let (x, y) = (
                 (left + right) / 2.0 / STRIDE as f32,
                 (top + bottom) / 2.0 / STRIDE as f32,
@@ -81,23 +85,30 @@ impl Target {
     }
 }
 
-/// The peaks of one scene's heat maps as boxes, the most confident first.
+/// The peaks of one picture's heat maps as boxes, the most confident first.
+///
+/// Peaks of several classes over one object all stay. Average precision is taken class by class, in which
+/// a second guess that is right still finds its object: with boxes suppressed across classes (soft NMS) the
+/// same detector had a mAP@0.5 of 0.47 in place of 0.57. `tp_relaxed` counts an object once.
 ///
 /// # Shapes and units
 /// `heat` `[classes, cells, cells]` logits, `boxes` `[NUMBERS, cells, cells]`.
 pub fn boxes(heat: ArrayView3<'_, f32>, boxes: ArrayView3<'_, f32>) -> Vec<Seen> {
-    let mut found = Vec::new();
+    let mut peaks = Vec::new();
     for ((class, row, column), &logit) in heat.indexed_iter() {
         let confidence = 1.0 / (1.0 + (-logit).exp());
         let rows = row.saturating_sub(1)..(row + 2).min(CELLS);
         let columns = column.saturating_sub(1)..(column + 2).min(CELLS);
         let mut around = rows.flat_map(|y| columns.clone().map(move |x| [class, y, x]));
         let is_peak = around.all(|cell| heat[cell] <= logit);
-        if is_peak && confidence >= LEAST_CONFIDENT {
-            let numbers = boxes.index_axis(Axis(1), row);
-            let bbox = unpack(numbers.index_axis(Axis(1), column), row, column);
+        let numbers = boxes.index_axis(Axis(1), row);
+        let bbox = unpack(numbers.index_axis(Axis(1), column), row, column);
+        // A training that diverges says boxes that are none.
+        let is_box = bbox.iter().all(|edge| edge.is_finite());
+        if is_peak && is_box && confidence >= LEAST_CONFIDENT {
             let cell = (row, column);
-            found.push(Seen {
+            peaks.push(Seen {
+                place: 0,
                 class,
                 confidence,
                 bbox,
@@ -105,9 +116,12 @@ pub fn boxes(heat: ArrayView3<'_, f32>, boxes: ArrayView3<'_, f32>) -> Vec<Seen>
             });
         }
     }
-    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-    found.truncate(MOST_BOXES);
-    found
+    peaks.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    peaks.truncate(MOST_BOXES);
+    for (place, peak) in peaks.iter_mut().enumerate() {
+        peak.place = place;
+    }
+    peaks
 }
 
 fn unpack(numbers: ArrayView1<'_, f32>, row: usize, column: usize) -> [f32; 4] {
@@ -126,22 +140,31 @@ fn unpack(numbers: ArrayView1<'_, f32>, row: usize, column: usize) -> [f32; 4] {
 
 #[cfg(test)]
 mod tests {
+    use emberlens::run::Project;
     use ndarray::Array3;
 
     use super::*;
-    use crate::scenes;
+    use crate::{sample, scenes};
+
+    const CLASSES: usize = 5;
+
+    /// What a detector sees that says exactly this; logits are 40 times the heat above 0.9.
+    fn seen(target: Target) -> Vec<Seen> {
+        let logits = target.heat.iter().map(|heat| 40.0 * (heat - 0.9)).collect();
+        let shape = |channels| (channels, CELLS, CELLS);
+        let heat = Array3::from_shape_vec(shape(CLASSES), logits).unwrap();
+        let numbers = Array3::from_shape_vec(shape(NUMBERS), target.boxes).unwrap();
+        boxes(heat.view(), numbers.view())
+    }
 
     #[test]
     fn a_detector_that_says_the_target_sees_every_object() {
+        let project = Project::open("memory://", "scenes").unwrap();
+        let [scenes, _] = scenes::generated(&project, 80, 3).unwrap();
         let mut hidden = 0;
-        for scene in scenes::generate(80, 3) {
-            let target = Target::of(&scene.objects);
-            let logits = target.heat.iter().map(|heat| 40.0 * (heat - 0.9)).collect();
-            let shape = |channels| (channels, CELLS, CELLS);
-            let heat = Array3::from_shape_vec(shape(CLASSES.len()), logits).unwrap();
-            let numbers = Array3::from_shape_vec(shape(NUMBERS), target.boxes).unwrap();
-            let seen = boxes(heat.view(), numbers.view());
-            for object in &scene.objects {
+        for sample in sample::samples(&scenes, CLASSES).unwrap() {
+            let seen = seen(Target::of(sample.objects(), CLASSES));
+            for object in sample.objects() {
                 let fits = |seen: &Seen| {
                     let edges = seen.bbox.iter().zip(object.bbox);
                     let near = edges
@@ -152,8 +175,33 @@ mod tests {
                 hidden += usize::from(!seen.iter().any(fits));
             }
             assert!(seen.is_sorted_by(|one, other| one.confidence >= other.confidence));
+            assert!(seen.iter().map(|seen| seen.place).eq(0..seen.len()));
         }
         // Two objects of one class, or with one centre, cannot both be said.
         assert!(hidden <= 6, "{hidden}");
+    }
+
+    #[test]
+    fn a_second_guess_of_an_object_comes_after_the_first() {
+        let bbox = [8.0, 8.0, 22.0, 24.0];
+        let mut target = Target::of([Object { class: 3, bbox }].into_iter(), CLASSES);
+        let other = Target::of([Object { class: 1, bbox }].into_iter(), CLASSES);
+        for (heat, other) in target.heat.iter_mut().zip(other.heat) {
+            *heat = heat.max(0.95 * other); // nearly as sure of another class
+        }
+        let seen = seen(target);
+        let said: Vec<(usize, usize)> = seen.iter().map(|seen| (seen.place, seen.class)).collect();
+        assert_eq!(said, [(0, 3), (1, 1)]);
+        assert_eq!(seen[0].bbox, seen[1].bbox);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_no_boxes() {
+        let heat = Array3::from_elem((CLASSES, CELLS, CELLS), 3.0);
+        let broken = Array3::from_elem((NUMBERS, CELLS, CELLS), f32::NAN);
+        assert!(boxes(heat.view(), broken.view()).is_empty());
+        let heat = Array3::from_elem((CLASSES, CELLS, CELLS), f32::NAN);
+        let whole = Array3::zeros((NUMBERS, CELLS, CELLS));
+        assert!(boxes(heat.view(), whole.view()).is_empty());
     }
 }

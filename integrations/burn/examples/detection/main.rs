@@ -2,30 +2,45 @@
 //!
 //! `cargo run --release -p emberlens-burn --example detection`; `-- --help` lists the options.
 //!
-//! Three streams come of it: `default` has a row for each scene (loss, boxes, right and wrong ones, an
-//! embedding), `per_class` has COCO's average precision, `boxes` a row for each box.
+//! Three streams come of it: `default` has a row for each image (loss, boxes, right and wrong ones, an
+//! embedding), `per_class` has COCO's average precision, `boxes` a row for each box. The true boxes are
+//! in the tables, with the pictures, and are learned from there. `emberlens export --table TABLE --format
+//! coco` hands them to a tool for annotation, `--data` takes what comes back.
+//!
+//! With the defaults the last validation has a mAP@0.5 of 0.67 (COCO's mAP: 0.42), 0.90 of rings, 0.83 of crosses,
+//! 0.70 of discs, 0.50 of squares and 0.41 of triangles; boxes at random places have next to nothing.
 
 mod args;
 mod batch;
 mod boxes;
+mod data;
 mod grid;
 mod model;
 mod output;
 mod report;
+mod sample;
 
 #[path = "../scenes/mod.rs"]
 mod scenes;
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
+#[path = "../shared/convolution.rs"]
+mod convolution;
 #[path = "../shared/epochs.rs"]
 mod epochs;
+#[path = "../shared/next.rs"]
+mod next;
 #[path = "../shared/program.rs"]
 mod program;
+#[path = "../shared/rate.rs"]
+mod rate;
 #[path = "../shared/reduction.rs"]
 mod reduction;
 #[path = "../shared/screen.rs"]
 mod screen;
+#[path = "../shared/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,13 +60,14 @@ use emberlens::reduce::{Pacmap, Pca};
 use emberlens_burn::{IndexedDataset, Lens};
 
 use args::Args;
-use batch::SceneBatcher;
+use batch::SampleBatcher;
 use boxes::BoxRows;
 use grid::CONFIDENT;
 use model::{Detector, DetectorConfig};
-use program::{Ending, Failure};
+use program::{Ending, Failure, Launched};
 use reduction::Reduction;
-use scenes::{CLASSES, Scene};
+use sample::Sample;
+use scenes::Turns;
 use screen::{EpochLines, say};
 
 const PROJECT: &str = "scenes";
@@ -64,7 +80,7 @@ struct TrainingConfig {
     learning_rate: f64,
     batch_size: usize,
     epochs: usize,
-    scenes: usize,
+    images: usize,
     seed: u64,
 }
 
@@ -75,29 +91,24 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Ending, Failure> {
     let started = Instant::now();
     let project = program::open_project(args.root.as_deref(), PROJECT)?;
-    let train = scenes::generate(args.scenes, args.seed);
-    // Scenes of another seed are other scenes.
-    let valid = scenes::generate(args.scenes.div_ceil(4), !args.seed);
-    let table = |part: &str, scenes: &[Scene]| {
-        let name = format!("{part}-{}-seed-{}", scenes.len(), args.seed);
-        scenes::tables::open_or_create(&project, &name, scenes)
-    };
-    let (train_table, valid_table) = (table("train", &train)?, table("valid", &valid)?);
+    let ([train_table, valid_table], names) = data::load(&project, args)?;
+    let train = sample::samples(&train_table, names.len())?;
+    let valid = sample::samples(&valid_table, names.len())?;
+    let images = train.len();
     say(&format!(
-        "training for {} epochs on {} scenes with {} objects; validating on {}\n",
+        "training for {} epochs on {images} images with {} objects; validating on {}\n",
         args.epochs,
-        train.len(),
-        train.iter().map(|scene| scene.objects.len()).sum::<usize>(),
+        train.iter().flat_map(Sample::objects).count(),
         valid.len(),
     ));
 
     let config = TrainingConfig {
-        model: DetectorConfig::new(),
+        model: DetectorConfig::new(names.len()),
         optimizer: AdamConfig::new(),
         learning_rate: args.learning_rate,
         batch_size: args.batch_size,
         epochs: args.epochs,
-        scenes: args.scenes,
+        images,
         seed: args.seed,
     };
     let device = Device::default().autodiff();
@@ -106,25 +117,36 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         Arc::new(IndexedDataset::new(InMemDataset::new(train))),
         Arc::new(IndexedDataset::new(InMemDataset::new(valid))),
     );
-    let loader = || DataLoaderBuilder::new(SceneBatcher).batch_size(args.batch_size);
-    let train_loader = loader().shuffle(args.seed).build(train_set.clone());
-    let valid_loader = loader().build(valid_set.clone());
+    let batcher = SampleBatcher {
+        classes: names.len(),
+        turns: None,
+    };
+    // Of what is collected, nothing is turned.
+    let turning = SampleBatcher {
+        turns: Some(Turns::new(args.augment, args.seed)),
+        ..batcher.clone()
+    };
+    let loader = |batcher| DataLoaderBuilder::new(batcher).batch_size(args.batch_size);
+    let train_loader = loader(turning).shuffle(args.seed).build(train_set.clone());
+    let valid_loader = loader(batcher.clone()).build(valid_set.clone());
 
-    let lens = Lens::<Detector, _>::in_project(&project, SceneBatcher, train_set, valid_set)
+    let lens = Lens::<Detector, _>::in_project(&project, batcher, train_set, valid_set)
         .run_name("detector")
-        .description("A small detector without anchors on generated scenes")
+        .description("A small detector without anchors")
         .hyperparameters(&config)?
         .train_table(&train_table)
         .valid_table(&valid_table)
         .configure(|collection| collection.embeddings_method(args.reduce.method()))
         .schedule(Schedule::every(args.every))
         .collector(
-            Detection::pixels(CLASSES.len())
-                .class_names(CLASSES)
+            Detection::pixels(names.len())
+                .class_names(names.iter().cloned())
                 .confidence(f64::from(CONFIDENT))
                 .from_fn(output::instances),
         )
-        .collector(BoxRows);
+        .collector(BoxRows {
+            names: names.clone(),
+        });
     // Burn's own log files have nothing that the run does not have.
     let logs = tempfile::tempdir()?;
     let training = lens
@@ -136,36 +158,35 @@ fn run(args: &Args) -> Result<Ending, Failure> {
     let learner = Learner::new(
         lens.track(config.model.init(&device)),
         config.optimizer.init(),
-        config.learning_rate,
+        rate::falling(args.learning_rate, images, args.batch_size, args.epochs)?,
     );
-    let trained = lens
-        .launch(training, learner)
-        .map_err(|error| program::launch_failure(&error))?;
-
-    let reader = trained.run.reader()?;
-    // A detector that has hardly learnt sees nothing with confidence.
-    let has_boxes = reader
-        .passes(boxes::STREAM)
-        .iter()
-        .any(|pass| pass.rows > 0);
-    if trained.interrupted.is_none() && has_boxes {
-        // The lens reduces what it collected of every image; these rows are ours.
-        let boxes = trained.run.reduction(boxes::EMBEDDING);
-        let boxes = boxes.stream(boxes::STREAM).fit_on(FitOn::Prefer("train"));
-        match args.reduce {
-            Reduction::Pacmap => drop(boxes.reduce(&Pacmap::params())?),
-            Reduction::Pca => drop(boxes.reduce(&Pca::params())?),
-            Reduction::None => {}
-        }
+    let mut launched = Launched::new(lens.launch(training, learner))?;
+    if let Err(error) = reduce_boxes(&mut launched, args.reduce) {
+        launched.outcome = Err(error); // after the report
     }
-    let run = trained.run.reader()?;
     say(&report::render(
-        &run,
+        &launched,
+        &names,
         args.root.as_deref(),
         started.elapsed(),
     )?);
-    Ok(match trained.interrupted {
-        Some(_) => Ending::Interrupted,
-        None => Ending::Complete,
-    })
+    launched.outcome
+}
+
+/// Coordinates of the boxes; the lens reduces what it collected of every image, these rows are ours.
+fn reduce_boxes(launched: &mut Launched, reduction: Reduction) -> Result<(), Failure> {
+    let passes = launched.reader.passes(boxes::STREAM);
+    // A detector that has hardly learnt sees nothing with confidence.
+    if !launched.is_complete() || passes.iter().all(|pass| pass.rows == 0) {
+        return Ok(());
+    }
+    let boxes = launched.run.reduction(boxes::EMBEDDING);
+    let boxes = boxes.stream(boxes::STREAM).fit_on(FitOn::Prefer("train"));
+    match reduction {
+        Reduction::Pacmap => drop(boxes.reduce(&Pacmap::params())?),
+        Reduction::Pca => drop(boxes.reduce(&Pca::params())?),
+        Reduction::None => {}
+    }
+    launched.reader = launched.run.reader()?;
+    Ok(())
 }

@@ -5,24 +5,25 @@ use std::time::Duration;
 
 use emberlens::run::RunReader;
 
+use crate::PROJECT;
 use crate::boxes;
 use crate::epochs;
 use crate::grid::CONFIDENT;
-use crate::program::{Failure, command_line, place};
-use crate::scenes::CLASSES;
+use crate::next::Next;
+use crate::program::{Failure, Launched};
 
 /// The stream of the classes.
 const PER_CLASS: &str = "per_class";
 
 /// Where the run is, its average precision, and what to do next.
-pub fn render(run: &RunReader, root: Option<&str>, took: Duration) -> Result<String, Failure> {
-    let mut out = format!(
-        "\nrun `{}`: {} after {:.1} s\n  {}\n",
-        run.name(),
-        run.status(),
-        took.as_secs_f64(),
-        place(run)
-    );
+pub fn render(
+    launched: &Launched,
+    names: &[String],
+    root: Option<&str>,
+    took: Duration,
+) -> Result<String, Failure> {
+    let run = &launched.reader;
+    let mut out = launched.heading(took);
     if run.passes("default").is_empty() {
         return Ok(out);
     }
@@ -42,14 +43,14 @@ pub fn render(run: &RunReader, root: Option<&str>, took: Duration) -> Result<Str
             ("missed", "valid_fn_avg"),
         ],
     )?);
-    classes(&mut out, run)?;
+    classes(&mut out, run, names)?;
     errors(&mut out, run)?;
-    next(&mut out, run, root)?;
+    out += &next(run, root)?;
     Ok(out)
 }
 
 /// The classes of the last validation.
-fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+fn classes(out: &mut String, run: &RunReader, names: &[String]) -> Result<(), Failure> {
     let Some(last) = run.latest_pass(PER_CLASS, "valid") else {
         return Ok(());
     };
@@ -67,7 +68,7 @@ fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
         number("best_f1")?,
         number("best_f1_confidence")?,
     ];
-    for (class, name) in CLASSES.iter().enumerate() {
+    for (class, name) in names.iter().enumerate() {
         let [ap_50, ap, f1, confidence] = columns.each_ref().map(|column| {
             let value = column.get(class).copied().flatten();
             value.map_or("-".to_owned(), |value| format!("{value:.3}"))
@@ -94,7 +95,7 @@ fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
     )?;
     writeln!(
         out,
-        "  IoU           boxes   size  luminosity  visible  confidence"
+        "  IoU           boxes   size  luminosity  overlap  confidence"
     )?;
     for (name, from, below) in [
         ("below 0.5", 0.0, 0.5),
@@ -118,37 +119,27 @@ fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
             chosen.len(),
             mean("size")?,
             mean("luminosity")?,
-            mean("visible")?,
+            mean("overlap")?,
             mean("confidence")?
         )?;
     }
     Ok(())
 }
 
-fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
-    let Some(cli) = command_line(run, root) else {
-        return Ok(());
+fn next(run: &RunReader, root: Option<&str>) -> Result<String, Failure> {
+    let next = Next::new(run, root, PROJECT)?;
+    // Scenes tell what is in them; other images have a name.
+    let shown = match next.has(&["contents", "least_visible"]) {
+        true => "--show contents --show least_visible",
+        false => "--show file_name",
     };
-    let name = run.name();
-    writeln!(out, "\nnext:")?;
-    writeln!(out, "  {cli} show {name}")?;
-    writeln!(
-        out,
-        "  {cli} top {name} --by fn --split valid --show contents --show least_visible"
-    )?;
-    writeln!(
-        out,
-        "  {cli} top {name} --by iou --stream boxes --split valid --lowest --show size"
-    )?;
-    let boxes = "--projection box_embedding-pacmap";
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} {boxes} --color label -o boxes.png"
-    )?;
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} {boxes} --color iou -o boxes-iou.png"
-    )?;
-    writeln!(out, "  {cli} export {name} --stream boxes -o boxes.parquet")?;
-    Ok(())
+    Ok(next
+        .add(&format!("show {}", run.name()))
+        .top("default", "valid", "fn", shown)
+        .top(boxes::STREAM, "valid", "iou --lowest", "--show size")
+        .plot(boxes::EMBEDDING, "--color label -o boxes.png")
+        .plot(boxes::EMBEDDING, "--color iou -o boxes-iou.png")
+        .export(boxes::STREAM, "boxes.parquet")
+        .export_coco("valid.json")
+        .render())
 }

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 
-use crate::arguments::{at_least_one, positive};
-use crate::share::share;
+use crate::arguments::{at_least_one, positive, share};
+
 use crate::source::Source;
 
 /// Trains a small convolutional network and records every sample at every epoch.

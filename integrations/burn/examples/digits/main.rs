@@ -15,12 +15,14 @@ mod tables;
 mod arguments;
 #[path = "../shared/epochs.rs"]
 mod epochs;
+#[path = "../shared/next.rs"]
+mod next;
 #[path = "../shared/program.rs"]
 mod program;
 #[path = "../shared/screen.rs"]
 mod screen;
-#[path = "../shared/share.rs"]
-mod share;
+#[path = "../shared/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ use args::Args;
 use batch::ImageBatcher;
 use data::CLASSES;
 use model::{Cnn, CnnConfig};
-use program::{Ending, Failure};
+use program::{Ending, Failure, Launched};
 use screen::{EpochLines, say};
 
 /// What is recorded with the run.
@@ -115,22 +117,15 @@ fn run(args: &Args) -> Result<Ending, Failure> {
             .count(),
         valid_table.row_count(),
     ));
-    let trained = lens
-        .launch(training, learner)
-        .map_err(|error| program::launch_failure(&error))?;
-
-    let run = trained.run.reader()?;
+    let launched = Launched::new(lens.launch(training, learner))?;
     say(&report::render(
-        &run,
-        args.root.as_deref(),
+        &launched,
+        args,
         &splits.train,
         splits.side,
         started.elapsed(),
     )?);
-    Ok(match trained.interrupted {
-        Some(_) => Ending::Interrupted,
-        None => Ending::Complete,
-    })
+    launched.outcome
 }
 
 fn config(args: &Args, side: usize) -> TrainingConfig {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use emberlens::run::RunReader;
 use emberlens::run::ranking::{Order, RankedSample, Ranker};
 
+use crate::args::Args;
 use crate::data::{CLASSES, Sample};
 use crate::epochs;
-use crate::program::{Failure, command_line, place};
+use crate::next::Next;
+use crate::program::{Failure, Launched, place};
 
 const STREAM: &str = "default";
 const SHOWN: usize = 10;
@@ -26,22 +28,15 @@ const COLUMNS: [(&str, &str); 6] = [
 
 /// Where the run is, its aggregates, its most suspicious samples and what to do next.
 pub fn render(
-    run: &RunReader,
-    root: Option<&str>,
+    launched: &Launched,
+    args: &Args,
     train: &[Sample],
     side: usize,
     took: Duration,
 ) -> Result<String, Failure> {
-    let mut out = String::new();
+    let run = &launched.reader;
+    let mut out = launched.heading(took);
     let rows: u64 = run.passes(STREAM).iter().map(|pass| pass.rows).sum();
-    writeln!(
-        out,
-        "\nrun `{}`: {} after {:.1} s",
-        run.name(),
-        run.status(),
-        took.as_secs_f64()
-    )?;
-    writeln!(out, "  {}", place(run))?;
     writeln!(
         out,
         "  {rows} rows of per-sample metrics in {} passes",
@@ -60,7 +55,7 @@ pub fn render(
         suspicious(&mut out, run, train, side)?;
     }
     coordinates(&mut out, run)?;
-    next(&mut out, run, root)?;
+    out += &next(run, args)?;
     Ok(out)
 }
 
@@ -218,31 +213,20 @@ fn coordinates(out: &mut String, run: &RunReader) -> Result<(), Failure> {
     Ok(())
 }
 
-fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
-    let Some(cli) = command_line(run, root) else {
-        return Ok(());
-    };
-    let name = run.name();
-    writeln!(out, "\nnext:")?;
-    writeln!(out, "  {cli} show {name}")?;
-    if run.passes(STREAM).is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "  {cli} top {name} --by loss --mean --split train -n 20"
-    )?;
-    writeln!(
-        out,
-        "  {cli} export {name} --stream {STREAM} -o digits.parquet"
-    )?;
-    writeln!(out, "  {cli} plot embedding {name} -o digits.png")?;
-    writeln!(
-        out,
-        "  python -c 'import polars; print(polars.read_delta(\"{}/metrics/{STREAM}\"))'",
+fn next(run: &RunReader, args: &Args) -> Result<String, Failure> {
+    let read = format!(
+        "python -c 'import polars; print(polars.read_delta(\"{}/metrics/{STREAM}\"))'",
         place(run)
-    )?;
-    Ok(())
+    );
+    let mut next = Next::new(run, args.root.as_deref(), args.source.name())?
+        .add(&format!("show {}", run.name()))
+        .top(STREAM, "train", "loss --mean", "-n 20")
+        .export(STREAM, "digits.parquet")
+        .plot("embedding", "-o digits.png");
+    if !run.passes(STREAM).is_empty() {
+        next = next.other(&read);
+    }
+    Ok(next.render())
 }
 
 fn sample<'a>(train: &'a [Sample], ranked: &RankedSample) -> Result<&'a Sample, Failure> {

@@ -2,42 +2,23 @@
 
 use std::io::Cursor;
 
-use emberlens::ErrorKind;
 use emberlens::run::Project;
 use emberlens::table::{Column, Columns, ImageStorage, Role, Table};
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::Failure;
 use crate::data::{CLASSES, Sample};
+use crate::table;
 
-/// The table of this name: created, or the one that an earlier run of the same data created, at its
-/// latest revision.
+/// The table of these samples.
 pub fn open_or_create(
     project: &Project,
     name: &str,
     samples: &[Sample],
     side: usize,
 ) -> Result<Table, Failure> {
-    let found = match project.table(name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            match project.create_table(name, columns(samples, side)?) {
-                Ok(table) => return Ok(table),
-                // Another run of this program, started at the same time, was faster.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => project.table(name),
-                Err(error) => Err(error),
-            }
-        }
-        found => found,
-    };
-    match found {
-        Ok(table) if holds(&table, samples)? => Ok(table),
-        Ok(table) => Err(format!(
-            "table `{name}` holds other data; delete it or use another --root ({})",
-            table.url()
-        )
-        .into()),
-        Err(error) => Err(error.into()),
-    }
+    let create = || Ok(project.create_table(name, columns(samples, side)?)?);
+    table::open_or_create(project, name, create, |table| holds(table, samples))
 }
 
 /// Whether the table is of these samples; their labels may have been edited since.

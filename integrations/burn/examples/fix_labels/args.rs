@@ -2,9 +2,9 @@
 
 use clap::Parser;
 
-use crate::arguments::{at_least_one, positive};
+use crate::arguments::{at_least_one, positive, share};
 use crate::reduction::Reduction;
-use crate::share::share;
+
 use crate::source::Source;
 
 /// Trains on wrong labels, corrects the most suspicious ones in the table, and trains again.

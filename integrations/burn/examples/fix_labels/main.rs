@@ -6,6 +6,9 @@
 //! The digits come with right labels, and the example plants wrong ones. A person who looks at the
 //! most suspicious images stands between the two trainings; here the label that an image came with is
 //! that person's answer, for the images looked at and for no other.
+//!
+//! With the defaults 141 of 144 planted errors are among the 144 images looked at, and the accuracy of the last
+//! validation rises from 0.966 to 0.992.
 
 mod args;
 mod compare;
@@ -27,14 +30,16 @@ mod tables;
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
+#[path = "../shared/next.rs"]
+mod next;
 #[path = "../shared/program.rs"]
 mod program;
 #[path = "../shared/reduction.rs"]
 mod reduction;
 #[path = "../shared/screen.rs"]
 mod screen;
-#[path = "../shared/share.rs"]
-mod share;
+#[path = "../shared/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -45,7 +50,8 @@ use emberlens::table::Table;
 
 use args::Args;
 use data::Sample;
-use program::{Ending, Failure};
+use next::Next;
+use program::{Ending, Failure, Launched};
 use screen::say;
 use train::Recipe;
 
@@ -85,35 +91,36 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         splits.train.iter().filter(|one| one.planted()).count(),
     ));
     let first = recipe.train("noisy", &splits.train, &noisy)?;
-    let before = first.run.reader()?;
-    if first.interrupted.is_some() {
-        return interrupted(&before);
+    if !first.is_complete() {
+        return ended(first, started, "nothing is corrected after it");
     }
 
-    let review = review::suspects(&before, &splits.train, args.review)?;
+    let review = review::suspects(&first.reader, &splits.train, args.review)?;
     say(&review.text);
-    let fixed = review.correct(&noisy, &before)?;
-    say(&format!(
-        "\nrevision {} of `{}`: {} labels corrected\n",
-        fixed.revision(),
-        fixed.name(),
-        review.corrections.len(),
-    ));
+    let fixed = review.correct(&noisy, &first.reader)?;
+    say(&match fixed.revision() == noisy.revision() {
+        true => format!("\nno label of `{}` is corrected\n", noisy.name()),
+        false => format!(
+            "\nrevision {} of `{}`: {} labels corrected\n",
+            fixed.revision(),
+            fixed.name(),
+            review.corrections.len(),
+        ),
+    });
 
     let samples = tables::labelled(&splits.train, &fixed)?;
     let second = recipe.train("corrected", &samples, &fixed)?;
-    let after = second.run.reader()?;
-    if second.interrupted.is_some() {
-        return interrupted(&after);
+    if !second.is_complete() {
+        return ended(second, started, "there is nothing to compare");
     }
-    let runs = [&before, &after];
+    let runs = [&first.reader, &second.reader];
     say(&compare::render(runs, &noisy, &recipe.valid_table, &fixed)?);
     say(&format!(
         "\nboth trainings and the comparison: {:.1} s\n",
         started.elapsed().as_secs_f64()
     ));
-    say(&next(runs, args.root.as_deref(), &noisy, &fixed));
-    Ok(Ending::Complete)
+    say(&next(runs, args.root.as_deref(), &noisy, &fixed)?);
+    second.outcome
 }
 
 /// The table with the planted labels: as it was created, or, where an earlier run of this program has
@@ -125,14 +132,11 @@ fn with_planted_labels(table: Table, samples: &[Sample]) -> Result<Table, Failur
     Ok(edited.table)
 }
 
-fn interrupted(run: &RunReader) -> Result<Ending, Failure> {
-    say(&format!(
-        "\nrun `{}`: {}; nothing was corrected after it\n  {}\n",
-        run.name(),
-        run.status(),
-        program::place(run)
-    ));
-    Ok(Ending::Interrupted)
+/// A training that was stopped or failed, and what is not done after it.
+fn ended(launched: Launched, started: Instant, left_out: &str) -> Result<Ending, Failure> {
+    say(&launched.heading(started.elapsed()));
+    say(&format!("  {left_out}\n"));
+    launched.outcome
 }
 
 fn next(
@@ -140,25 +144,20 @@ fn next(
     root: Option<&str>,
     noisy: &Table,
     fixed: &Table,
-) -> String {
-    let Some(cli) = program::command_line(before, root) else {
-        return String::new();
-    };
-    let (before, after, table) = (before.name(), after.name(), noisy.name());
+) -> Result<String, Failure> {
+    let table = noisy.name();
     let (old, new) = (noisy.revision(), fixed.revision());
-    let command = |arguments: String| format!("  {cli} --project {PROJECT} {arguments}\n");
-    [
-        "\nnext:\n".to_owned(),
-        command(format!("top {before} --by loss --mean --split train -n 20")),
-        command(format!("revisions {table}")),
-        command(format!("diff {table}@{old} {table}@{new}")),
-        command(format!("top {after} --by loss --mean --split train -n 20")),
-        command(format!(
-            "plot embedding {after} --split train --color loss -o corrected.png"
-        )),
-        command(format!(
-            "undo {table}@{new}    # should the reviewer have been wrong"
-        )),
-    ]
-    .concat()
+    let of_first = Next::new(before, root, PROJECT)?
+        .top("default", "train", "loss --mean", "-n 20")
+        .add(&format!("revisions {table}"))
+        // A review that corrects nothing makes no revision.
+        .add_where(new != old, &format!("diff {table}@{old} {table}@{new}"));
+    let of_second = Next::new(after, root, PROJECT)?
+        .top("default", "train", "loss --mean", "-n 20")
+        .plot("embedding", "--split train --color loss -o corrected.png")
+        .add_where(
+            new != old,
+            &format!("undo {table}@{new}    # should the reviewer have been wrong"),
+        );
+    Ok(of_first.and(of_second).render())
 }

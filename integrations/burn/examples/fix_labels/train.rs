@@ -10,13 +10,13 @@ use burn::train::Learner;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use emberlens::run::Project;
 use emberlens::table::Table;
-use emberlens_burn::{Lens, Trained};
+use emberlens_burn::Lens;
 
 use crate::args::Args;
 use crate::batch::ImageBatcher;
 use crate::data::{CLASSES, Sample};
 use crate::model::{Cnn, CnnConfig};
-use crate::program::{self, Failure};
+use crate::program::{Failure, Launched};
 use crate::reduction::Reduction;
 use crate::screen::{EpochLines, say};
 
@@ -62,7 +62,7 @@ impl Recipe<'_> {
         name: &str,
         samples: &[Sample],
         table: &Table,
-    ) -> Result<Trained<Cnn>, Failure> {
+    ) -> Result<Launched, Failure> {
         let config = &self.config;
         say(&format!(
             "\ntraining `{name}` on revision {}\n",
@@ -100,7 +100,6 @@ impl Recipe<'_> {
             config.optimizer.init(),
             config.learning_rate,
         );
-        lens.launch(training, learner)
-            .map_err(|error| program::launch_failure(&error))
+        Launched::new(lens.launch(training, learner))
     }
 }

@@ -1,11 +1,14 @@
 //! Drawing a scene from its seed.
 
+use emberlens::metrics::Rle;
+use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::shape::{Placed, normal};
 use super::surface::Surface;
 use super::{Object, SIDE, Scene, VOID};
+use crate::program::Failure;
 
 /// Less of an object than this is never visible.
 const LEAST_VISIBLE: f32 = 0.45;
@@ -14,11 +17,11 @@ const SOLE: f32 = 0.8;
 const NOBODY: usize = usize::MAX;
 
 /// The first `count` scenes of a seed.
-pub fn generate(count: usize, seed: u64) -> Vec<Scene> {
+pub fn generate(count: usize, seed: u64) -> Result<Vec<Scene>, Failure> {
     (0..count).map(|number| scene(number, seed)).collect()
 }
 
-fn scene(number: usize, seed: u64) -> Scene {
+fn scene(number: usize, seed: u64) -> Result<Scene, Failure> {
     let scramble = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut random = StdRng::seed_from_u64(seed ^ scramble);
     let mut canvas = Canvas::new(&mut random);
@@ -187,7 +190,7 @@ impl Canvas {
     }
 
     /// Light, noise, and what can be seen.
-    fn finish(self, random: &mut StdRng) -> Scene {
+    fn finish(self, random: &mut StdRng) -> Result<Scene, Failure> {
         let light = random.random_range(0.45..1.1_f32);
         let noise = random.random_range(1.0..14.0_f32);
         let (sine, cosine) = random.random_range(0.0..std::f32::consts::TAU).sin_cos();
@@ -213,40 +216,45 @@ impl Canvas {
                 mask[pixel] = VOID;
             }
         }
-        let seen = self.objects.iter().zip(boxes).zip(visible);
-        Scene {
+        let seen = self.objects.iter().zip(boxes).zip(visible).enumerate();
+        let objects = seen.map(|(number, ((object, bbox), visible))| {
+            let is_its = |(y, x)| self.owner[y * SIDE + x] == number;
+            Ok(Object {
+                class: object.class,
+                bbox: bbox.map(|edge| edge as f32),
+                pixels: Rle::from_mask(Array2::from_shape_fn((SIDE, SIDE), is_its).view())?,
+                visible: (visible / object.pixels).min(1.0),
+            })
+        });
+        Ok(Scene {
             pixels,
-            objects: seen
-                .map(|((object, bbox), visible)| Object {
-                    class: object.class,
-                    bbox: bbox.map(|edge| edge as f32),
-                    visible: (visible / object.pixels).min(1.0),
-                })
-                .collect(),
+            objects: objects.collect::<Result<_, Failure>>()?,
             mask,
             light,
             noise,
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use emberlens::table::BoxFormat;
+
     use super::super::CLASSES;
     use super::*;
 
     #[test]
     fn a_scene_depends_on_seed_and_number_alone() {
-        let (few, many) = (generate(3, 5), generate(6, 5));
+        let (few, many) = (generate(3, 5).unwrap(), generate(6, 5).unwrap());
         for (one, other) in few.iter().zip(&many) {
             assert_eq!((&one.pixels, &one.mask), (&other.pixels, &other.mask));
         }
-        assert_ne!(generate(1, 6)[0].pixels, few[0].pixels);
+        assert_ne!(generate(1, 6).unwrap()[0].pixels, few[0].pixels);
     }
 
     #[test]
     fn boxes_hold_the_pixels_of_their_class_and_no_more() {
-        for (number, scene) in generate(60, 1).into_iter().enumerate() {
+        for (number, scene) in generate(60, 1).unwrap().into_iter().enumerate() {
             for object in &scene.objects {
                 let [left, top, right, bottom] = object.bbox.map(|edge| edge as usize);
                 assert!(left < right && right <= SIDE && top < bottom && bottom <= SIDE);
@@ -257,6 +265,11 @@ mod tests {
                     "{number}"
                 );
                 assert!(object.visible >= LEAST_VISIBLE && object.visible <= 1.0);
+                let around = object.pixels.bounding_box().values(BoxFormat::Xyxy);
+                assert_eq!(around, object.bbox.map(f64::from));
+                let mask = object.pixels.to_mask().unwrap();
+                let mut own = mask.iter().zip(&scene.mask).filter(|(inside, _)| **inside);
+                assert!(own.all(|(_, &class)| [object.class as u8 + 1, VOID].contains(&class)));
             }
             let in_a_box = |pixel: usize| {
                 let (x, y) = ((pixel % SIDE) as f32, (pixel / SIDE) as f32);
@@ -272,7 +285,7 @@ mod tests {
 
     #[test]
     fn scenes_vary() {
-        let scenes = generate(300, 2);
+        let scenes = generate(300, 2).unwrap();
         let count = |test: fn(&Scene) -> bool| scenes.iter().filter(|scene| test(scene)).count();
         assert!(count(|scene| scene.objects.is_empty()) > 10);
         assert!(count(|scene| scene.objects.len() > 2) > 50);

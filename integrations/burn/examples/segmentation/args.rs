@@ -1,15 +1,26 @@
 //! What the user can say on the command line.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use crate::arguments::{at_least_one, positive};
 use crate::reduction::Reduction;
+use crate::scenes::Augmentation;
 
-/// Trains a small encoder and decoder on generated scenes and records the mask of every scene.
+/// Trains a small encoder and decoder and records the mask of every image.
 #[derive(Parser, Debug)]
 #[command(name = "segmentation")]
 pub struct Args {
-    /// Scenes to train on; a quarter as many more are for validation.
+    /// Images and masks to train on in place of generated scenes: the folder with `images/training`,
+    /// `images/validation`, `annotations/training`, `annotations/validation` and `classes.txt`, whose
+    /// lines are `ID NAME`, for example `7 road`.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Id of pixels that belong to no class (with --data).
+    #[arg(long, default_value_t = 255)]
+    pub void: u16,
+    /// Generated scenes to train on; a quarter as many more are for validation.
     #[arg(long, default_value_t = 900, value_parser = at_least_one)]
     pub scenes: usize,
     /// Epochs to train.
@@ -18,13 +29,16 @@ pub struct Args {
     /// Collect every so many epochs, and at the end.
     #[arg(long, default_value_t = 3, value_parser = at_least_one)]
     pub every: usize,
-    /// Scenes per training step.
-    #[arg(long, default_value_t = 8, value_parser = at_least_one)]
+    /// Images per training step.
+    #[arg(long, default_value_t = 4, value_parser = at_least_one)]
     pub batch_size: usize,
-    /// Learning rate of Adam.
+    /// Highest learning rate of Adam; it falls to 0 along a cosine.
     #[arg(long, default_value_t = 3e-3, value_parser = positive, allow_negative_numbers = true)]
     pub learning_rate: f64,
-    /// Seed of the scenes, the weights and the shuffling.
+    /// What happens to pictures before a training step.
+    #[arg(long, value_enum, default_value_t = Augmentation::Turn)]
+    pub augment: Augmentation,
+    /// Seed of the scenes, the weights, the shuffling and the turning.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// How embeddings are brought into the plane.

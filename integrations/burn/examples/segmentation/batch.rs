@@ -1,18 +1,18 @@
-//! From scenes to tensors.
+//! From samples to tensors.
+
+use std::sync::Arc;
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use ndarray::Array2;
 
-use crate::scenes::{SIDE, Scene, VOID};
+use crate::sample::{Classes, Sample};
+use crate::scenes::{SIDE, Turn, Turns};
 
-/// The weight of the background, which nine of ten pixels are.
-const BACKGROUND: f32 = 0.3;
-
-/// A batch of scenes with the class of every pixel.
+/// A batch of pictures with the class of every pixel.
 #[derive(Clone, Debug)]
-pub struct SceneBatch {
-    /// `[batch, 1, SIDE, SIDE]`, standardised scene by scene.
+pub struct SampleBatch {
+    /// `[batch, 1, SIDE, SIDE]`, standardised picture by picture.
     pub images: Tensor<4>,
     /// `[batch, 1, SIDE, SIDE]`, the class of each pixel; 0 where it has none.
     pub classes: Tensor<4, Int>,
@@ -22,30 +22,62 @@ pub struct SceneBatch {
     pub masks: Vec<Array2<u16>>,
 }
 
-/// Makes a [`SceneBatch`].
+/// Makes a [`SampleBatch`].
 #[derive(Clone, Debug)]
-pub struct SceneBatcher;
+pub struct SampleBatcher {
+    /// How much a pixel of each class counts; the void has no place here.
+    weights: Arc<[f32]>,
+    /// What happens to pictures, where something does.
+    turns: Option<Turns>,
+}
 
-impl Batcher<Scene, SceneBatch> for SceneBatcher {
-    fn batch(&self, scenes: Vec<Scene>, device: &Device) -> SceneBatch {
-        let shape = [scenes.len(), 1, SIDE, SIDE];
+impl SampleBatcher {
+    /// Classes count by one over the root of their share of the pixels, so that the background, nine of
+    /// ten, does not decide alone; the mean over all pixels is 1.
+    pub fn new(samples: &[Sample], classes: &Classes) -> Self {
+        let mut counts = vec![0_u32; classes.names.len()];
+        for class in samples.iter().flat_map(|sample| &sample.mask) {
+            if let Some(count) = counts.get_mut(usize::from(*class)) {
+                *count += 1;
+            }
+        }
+        let roots = counts.iter().map(|&count| (count as f32).sqrt());
+        let mean = counts.iter().sum::<u32>() as f32 / roots.clone().sum::<f32>();
+        Self {
+            weights: roots.map(|root| mean / root.max(1.0)).collect(),
+            turns: None,
+        }
+    }
+
+    /// The same, with pictures that are turned.
+    pub fn turning(&self, turns: Turns) -> Self {
+        Self {
+            turns: Some(turns),
+            ..self.clone()
+        }
+    }
+}
+
+impl Batcher<Sample, SampleBatch> for SampleBatcher {
+    fn batch(&self, samples: Vec<Sample>, device: &Device) -> SampleBatch {
+        let shape = [samples.len(), 1, SIDE, SIDE];
         let floats = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
-        let pixels = || scenes.iter().flat_map(|scene| &scene.mask);
-        let class = |&class: &u8| if class == VOID { 0 } else { i64::from(class) };
-        let classes: Vec<i64> = pixels().map(class).collect();
-        let weights = pixels().map(|&class| match class {
-            VOID => 0.0,
-            0 => BACKGROUND,
-            _ => 1.0,
-        });
-        let mask = |scene: &Scene| {
-            Array2::from_shape_fn((SIDE, SIDE), |(y, x)| u16::from(scene.mask[y * SIDE + x]))
-        };
-        SceneBatch {
-            images: floats(scenes.iter().flat_map(Scene::standardised).collect()),
+        let (mut grey, mut pixels) = (Vec::new(), Vec::new());
+        for sample in &samples {
+            let turn = self.turns.as_ref().map_or(Turn::NONE, Turns::draw);
+            grey.extend(turn.square(&sample.picture.standardised()));
+            let mask: Vec<u16> = sample.mask.iter().copied().collect();
+            pixels.extend(turn.square(&mask));
+        }
+        let weight = |class: &u16| self.weights.get(usize::from(*class)).copied();
+        let class = |class: &u16| weight(class).map_or(0, |_| i64::from(*class));
+        let classes: Vec<i64> = pixels.iter().map(class).collect();
+        let weights = pixels.iter().map(|class| weight(class).unwrap_or(0.0));
+        SampleBatch {
+            images: floats(grey),
             classes: Tensor::from_data(TensorData::new(classes, shape), device),
             weights: floats(weights.collect()),
-            masks: scenes.iter().map(mask).collect(),
+            masks: samples.iter().map(|sample| sample.mask.clone()).collect(),
         }
     }
 }

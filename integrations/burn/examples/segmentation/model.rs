@@ -3,105 +3,81 @@
 //! # Source
 //! The form is that of Ronneberger, Fischer and Brox, *U-Net* (2015); it is made larger by the pixel
 //! shuffle of Shi et al., *Real-Time Single Image and Video Super-Resolution* (2016), which costs less
-//! than convolutions at full size.
+//! than convolutions at full size; what looks around adds to what it is given, as in He et al., *Deep
+//! Residual Learning for Image Recognition* (2016).
 
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, PaddingConfig2d, PixelShuffle, PixelShuffleConfig, Relu,
-};
+use burn::nn::{PixelShuffle, PixelShuffleConfig};
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use emberlens_burn::Tap;
 
-use crate::batch::SceneBatch;
-use crate::output::{CLASSES, SegmenterOutput};
+use crate::batch::SampleBatch;
+use crate::convolution::Convolution;
+use crate::output::SegmenterOutput;
 
 /// What the network looks like.
 #[derive(Config, Debug)]
 pub struct SegmenterConfig {
-    /// Channels at a half of the size, at a quarter, and of the context there.
-    #[config(default = "[16, 32, 48]")]
+    /// Classes to tell apart.
+    pub classes: usize,
+    /// Channels at a half of the size, where there are two convolutions, and at a quarter.
+    #[config(default = "[16, 24, 48]")]
     pub channels: [usize; 3],
+    /// Convolutions at a quarter of the size that look further and further around.
+    #[config(default = "[1, 2, 2]")]
+    pub apart: [usize; 3],
 }
 
 /// Down to a quarter of the size and up again, with what was seen on the way down.
 #[derive(Module, Debug)]
 pub struct Segmenter {
-    half: Layer,
-    quarter: Layer,
-    near: Layer,
-    far: Layer,
+    half: Vec<Convolution>,
+    quarter: Convolution,
+    around: Vec<Convolution>,
     tap: Tap,
-    up: Layer,
-    merge: Layer,
+    up: Conv2d,
+    merge: Convolution,
     output: Conv2d,
     shuffle: PixelShuffle,
-}
-
-/// A convolution, its normalisation and activation.
-#[derive(Module, Debug)]
-struct Layer {
-    convolution: Conv2d,
-    norm: BatchNorm,
-    activation: Relu,
-}
-
-impl Layer {
-    /// Three by three pixels, `apart` from one another.
-    fn new(channels: [usize; 2], stride: usize, apart: usize, device: &Device) -> Self {
-        Self {
-            convolution: Conv2dConfig::new(channels, [3, 3])
-                .with_stride([stride, stride])
-                .with_dilation([apart, apart])
-                .with_padding(PaddingConfig2d::Explicit(apart, apart, apart, apart))
-                .with_bias(false)
-                .init(device),
-            norm: BatchNormConfig::new(channels[1]).init(device),
-            activation: Relu::new(),
-        }
-    }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.norm.forward(self.convolution.forward(x));
-        self.activation.forward(x)
-    }
 }
 
 impl SegmenterConfig {
     /// A network with random weights.
     pub fn init(&self, device: &Device) -> Segmenter {
-        let [half, quarter, context] = self.channels;
-        let layer = |channels, stride, apart| Layer::new(channels, stride, apart, device);
+        let [first, half, quarter] = self.channels;
+        let layer = |channels, stride, apart| Convolution::new(channels, stride, apart, device);
+        let around = |apart| layer([quarter, quarter], 1, apart);
+        let point = |channels| Conv2dConfig::new(channels, [1, 1]).init(device);
         Segmenter {
-            half: layer([1, half], 2, 1),
+            half: vec![layer([1, first], 2, 1), layer([first, half], 1, 1)],
             quarter: layer([half, quarter], 2, 1),
-            near: layer([quarter, context], 1, 1),
-            far: layer([context, context], 1, 2),
+            around: self.apart.map(around).into(),
             tap: Tap::new("context"),
-            up: layer([context, 4 * half], 1, 1),
-            merge: layer([2 * half, 2 * half], 1, 1),
-            output: Conv2dConfig::new([2 * half, 4 * CLASSES], [3, 3])
-                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .init(device),
+            up: point([quarter, 4 * half]),
+            merge: layer([2 * half, 32], 1, 1),
+            output: point([32, 4 * self.classes]),
             shuffle: PixelShuffleConfig::new(2).init(),
         }
     }
 }
 
 impl Segmenter {
-    /// Logits `[batch, CLASSES, side, side]` of images `[batch, 1, side, side]`.
+    /// Logits `[batch, classes, side, side]` of images `[batch, 1, side, side]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let half = self.half.forward(images);
+        let half = self.half.iter();
+        let half = half.fold(images, |x, layer| layer.forward(x));
         let quarter = self.quarter.forward(half.clone());
-        let context = self.far.forward(self.near.forward(quarter));
+        let around = self.around.iter();
+        let context = around.fold(quarter, |x, layer| x.clone() + layer.forward(x));
         let context = self.tap.forward(context);
         let up = self.shuffle.forward(self.up.forward(context));
         let merged = self.merge.forward(Tensor::cat(vec![up, half], 1));
         self.shuffle.forward(self.output.forward(merged))
     }
 
-    fn segment(&self, batch: SceneBatch) -> SegmenterOutput {
+    fn segment(&self, batch: SampleBatch) -> SegmenterOutput {
         let logits = self.forward(batch.images);
         let losses = losses(logits.clone(), batch.classes, batch.weights);
         SegmenterOutput {
@@ -112,28 +88,29 @@ impl Segmenter {
     }
 }
 
-/// The weighted mean cross-entropy over the pixels of every scene, in nats.
+/// The weighted mean cross-entropy over the pixels of every image, in nats; 0 where none has a class.
 fn losses(logits: Tensor<4>, classes: Tensor<4, Int>, weights: Tensor<4>) -> Tensor<1> {
-    let per_scene = |x: Tensor<4>| x.flatten::<2>(1, 3).sum_dim(1).squeeze_dim::<1>(1);
+    let per_image = |x: Tensor<4>| x.flatten::<2>(1, 3).sum_dim(1).squeeze_dim::<1>(1);
     let of_the_class = log_softmax(logits, 1).gather(1, classes);
-    -per_scene(of_the_class * weights.clone()) / per_scene(weights)
+    let all = per_image(weights.clone()).clamp_min(f32::MIN_POSITIVE);
+    -per_image(of_the_class * weights) / all
 }
 
 impl TrainStep for Segmenter {
-    type Input = SceneBatch;
+    type Input = SampleBatch;
     type Output = SegmenterOutput;
 
-    fn step(&self, batch: SceneBatch) -> TrainOutput<SegmenterOutput> {
+    fn step(&self, batch: SampleBatch) -> TrainOutput<SegmenterOutput> {
         let output = self.segment(batch);
         TrainOutput::new(self, output.loss.backward(), output)
     }
 }
 
 impl InferenceStep for Segmenter {
-    type Input = SceneBatch;
+    type Input = SampleBatch;
     type Output = SegmenterOutput;
 
-    fn step(&self, batch: SceneBatch) -> SegmenterOutput {
+    fn step(&self, batch: SampleBatch) -> SegmenterOutput {
         self.segment(batch)
     }
 }

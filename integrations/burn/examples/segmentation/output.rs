@@ -9,11 +9,7 @@ use emberlens::table::Columns;
 use emberlens_burn::{BurnPrediction, OutputOptions, SampleMetrics, tensors};
 use ndarray::{ArrayView1, Axis};
 
-use crate::batch::SceneBatch;
-use crate::scenes;
-
-/// The background and the classes of objects.
-pub const CLASSES: usize = scenes::CLASSES.len() + 1;
+use crate::batch::SampleBatch;
 
 /// Losses and logits of a batch.
 pub struct SegmenterOutput {
@@ -21,7 +17,7 @@ pub struct SegmenterOutput {
     pub loss: Tensor<1>,
     /// `[batch]`, nats.
     pub losses: Tensor<1>,
-    /// `[batch, CLASSES, side, side]`.
+    /// `[batch, classes, side, side]`.
     pub logits: Tensor<4>,
 }
 
@@ -34,12 +30,12 @@ impl SampleMetrics for SegmenterOutput {
 
 /// True and predicted masks, as `Segmentation` takes them.
 pub fn masks(
-    batch: &SceneBatch,
+    batch: &SampleBatch,
     prediction: &BurnPrediction<SegmenterOutput>,
 ) -> Result<Vec<SegmentedImage>> {
     let logits = tensors::array(&prediction.logits)?;
-    let scenes = batch.masks.iter().zip(logits.axis_iter(Axis(0)));
-    scenes
+    let images = batch.masks.iter().zip(logits.axis_iter(Axis(0)));
+    images
         .map(|(truth, logits)| {
             let predicted = logits.map_axis(Axis(0), largest);
             let predicted = predicted

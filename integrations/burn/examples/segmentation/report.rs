@@ -9,23 +9,25 @@ use emberlens::run::RunReader;
 use emberlens::run::ranking::{Order, RankBy};
 use ndarray::Array2;
 
+use crate::PROJECT;
 use crate::epochs;
-use crate::program::{Failure, command_line, place};
-use crate::scenes::tables::mask_names;
-use crate::scenes::{SIDE, VOID};
+use crate::next::Next;
+use crate::program::{Failure, Launched};
+use crate::sample::{Classes, small};
+use crate::scenes::SIDE;
 
 /// The stream of the classes.
 const PER_CLASS: &str = "per_class";
 
 /// Where the run is, the IoU of its classes, its worst mask, and what to do next.
-pub fn render(run: &RunReader, root: Option<&str>, took: Duration) -> Result<String, Failure> {
-    let mut out = format!(
-        "\nrun `{}`: {} after {:.1} s\n  {}\n",
-        run.name(),
-        run.status(),
-        took.as_secs_f64(),
-        place(run)
-    );
+pub fn render(
+    launched: &Launched,
+    classes: &Classes,
+    root: Option<&str>,
+    took: Duration,
+) -> Result<String, Failure> {
+    let run = &launched.reader;
+    let mut out = launched.heading(took);
     if run.passes("default").is_empty() {
         return Ok(out);
     }
@@ -39,14 +41,17 @@ pub fn render(run: &RunReader, root: Option<&str>, took: Duration) -> Result<Str
             ("valid loss", "valid_loss_avg"),
         ],
     )?);
-    classes(&mut out, run)?;
-    worst(&mut out, run)?;
-    next(&mut out, run, root)?;
+    ious(&mut out, run, classes)?;
+    worst(&mut out, run, classes)?;
+    out += &next(run, root)?;
     Ok(out)
 }
 
 /// IoU of every class at every validation.
-fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+fn ious(out: &mut String, run: &RunReader, classes: &Classes) -> Result<(), Failure> {
+    if run.latest_pass(PER_CLASS, "valid").is_none() {
+        return Ok(());
+    }
     let rows = run.metrics(PER_CLASS).split("valid");
     let mut epochs: BTreeMap<i64, Vec<Option<f64>>> = BTreeMap::new();
     let ious = rows.values::<Option<f64>>("iou")?;
@@ -55,7 +60,7 @@ fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
     }
     writeln!(out, "\nvalidation IoU of the classes:")?;
     write!(out, "  epoch")?;
-    for name in mask_names() {
+    for name in &classes.names {
         write!(out, "  {name:>10}")?;
     }
     writeln!(out)?;
@@ -72,8 +77,11 @@ fn classes(out: &mut String, run: &RunReader) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The validation scene of lowest mean IoU: its true mask and the predicted one, side by side.
-fn worst(out: &mut String, run: &RunReader) -> Result<(), Failure> {
+/// The validation image of lowest mean IoU: its true mask and the predicted one, side by side.
+fn worst(out: &mut String, run: &RunReader, classes: &Classes) -> Result<(), Failure> {
+    if run.latest_pass("default", "valid").is_none() {
+        return Ok(());
+    }
     let lowest = RankBy::column("mean_iou")
         .split("valid")
         .order(Order::Lowest);
@@ -85,9 +93,9 @@ fn worst(out: &mut String, run: &RunReader) -> Result<(), Failure> {
         return Ok(());
     };
     let row = usize::try_from(first.example_id)?;
-    let missing = || format!("scene {row} has no mask");
+    let missing = || format!("image {row} has no mask");
     let truth = run.input_table(input)?.column::<Vec<u8>>("mask")?;
-    let truth = class_mask_from_png(truth.get(row).ok_or_else(missing)?)?;
+    let truth = small(&class_mask_from_png(truth.get(row).ok_or_else(missing)?)?);
     let metrics = run.metrics("default").split("valid").epoch(pass.epoch);
     let place = metrics.values::<i64>("example_id")?;
     let place = place.iter().position(|id| *id == first.example_id);
@@ -99,53 +107,51 @@ fn worst(out: &mut String, run: &RunReader) -> Result<(), Failure> {
 
     writeln!(
         out,
-        "\nthe worst of the validation scenes is {row} (mean IoU {:.3}); its mask and the predicted one:",
+        "\nthe worst of the validation images is {row} (mean IoU {:.3}); its mask and the predicted one:",
         first.value
     )?;
     for y in (0..SIDE).step_by(2) {
-        writeln!(out, "  {}  |  {}", line(&truth, y), line(&mask, y))?;
+        writeln!(
+            out,
+            "  {}  |  {}",
+            line(&truth, y, classes),
+            line(&mask, y, classes)
+        )?;
     }
-    let names: Vec<String> = mask_names()
-        .zip(SIGNS)
-        .map(|(name, sign)| format!("{sign} {name}"))
-        .collect();
+    let names = classes.names.iter().zip(SIGNS);
+    let names: Vec<String> = names.map(|(name, sign)| format!("{sign} {name}")).collect();
     writeln!(out, "  {}, ? no class", names.join(", "))?;
     Ok(())
 }
 
-const SIGNS: [char; 6] = ['.', '@', 'o', '#', '^', '+'];
+/// The classes from the first on; those beyond have a `*`.
+const SIGNS: [char; 16] = [
+    '.', '@', 'o', '#', '^', '+', '%', '=', '~', '&', '$', '/', ':', '-', '!', ';',
+];
 
-fn line(mask: &Array2<u16>, y: usize) -> String {
-    let classes = mask.row(y).to_vec().into_iter();
-    let sign = |class: u16| match class == u16::from(VOID) {
+fn line(mask: &Array2<u16>, y: usize, classes: &Classes) -> String {
+    let sign = |&class: &u16| match class == classes.void {
         true => '?',
-        false => SIGNS.get(usize::from(class)).copied().unwrap_or('?'),
+        false => SIGNS.get(usize::from(class)).copied().unwrap_or('*'),
     };
-    classes.map(sign).collect()
+    mask.row(y).iter().map(sign).collect()
 }
 
-fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
-    let Some(cli) = command_line(run, root) else {
-        return Ok(());
+fn next(run: &RunReader, root: Option<&str>) -> Result<String, Failure> {
+    let next = Next::new(run, root, PROJECT)?;
+    // Scenes tell what is in them; other images have a path.
+    let (shown, plotted) = match next.has(&["contents", "light", "objects"]) {
+        true => (
+            "--show contents --show light",
+            "--color objects -o objects.png",
+        ),
+        false => ("--show path", "--color loss -o losses.png"),
     };
-    let name = run.name();
-    writeln!(out, "\nnext:")?;
-    writeln!(out, "  {cli} show {name}")?;
-    writeln!(
-        out,
-        "  {cli} top {name} --by mean_iou --lowest --split valid --show contents --show light"
-    )?;
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} --color mean_iou -o scenes.png"
-    )?;
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} --color objects -o objects.png"
-    )?;
-    writeln!(
-        out,
-        "  {cli} export {name} --stream per_class -o classes.parquet"
-    )?;
-    Ok(())
+    Ok(next
+        .add(&format!("show {}", run.name()))
+        .top("default", "valid", "mean_iou --lowest", shown)
+        .plot("embedding", "--color mean_iou -o images.png")
+        .plot("embedding", plotted)
+        .export(PER_CLASS, "classes.parquet")
+        .render())
 }

@@ -1,10 +1,13 @@
 //! What the `main` of every example does alike: errors on one line, the exit code, the run's place.
 
+#![allow(dead_code, reason = "not every example goes on after its training")]
+
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use emberlens::run::{Project, RunReader};
-use emberlens_burn::LaunchError;
+use emberlens::run::{Project, Run, RunReader, Status};
+use emberlens_burn::{LaunchError, LaunchFailure, Trained};
 
 /// Any error, for the terminal.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -42,12 +45,86 @@ pub fn open_project(root: Option<&str>, name: &str) -> Result<Project, Failure> 
     })
 }
 
-/// A failed training, with the place of what it collected.
-pub fn launch_failure<M>(error: &LaunchError<M>) -> Failure {
-    let place = error
-        .run()
-        .map(|run| format!("; what was collected is in {}", run.url()));
-    format!("{}{}", chain(error), place.unwrap_or_default()).into()
+/// A training that ended, well or not, and whose run tells what it came to.
+pub struct Launched {
+    pub run: Run,
+    /// The run as it is now.
+    pub reader: RunReader,
+    /// How the program ends, after its report.
+    pub outcome: Result<Ending, Failure>,
+    /// Why embeddings have no coordinates, where that is known.
+    no_coordinates: Option<&'static str>,
+}
+
+impl Launched {
+    /// What a launch came to.
+    ///
+    /// # Errors
+    /// The failure of a training that has no run.
+    pub fn new<M>(launch: Result<Trained<M>, LaunchError<M>>) -> Result<Self, Failure> {
+        let (run, outcome, no_coordinates) = match launch {
+            Ok(trained) => {
+                let ending = match trained.interrupted {
+                    Some(_) => Ending::Interrupted,
+                    None => Ending::Complete,
+                };
+                (trained.run, Ok(ending), None)
+            }
+            Err(error) => {
+                let Some(run) = error.run() else {
+                    return Err(chain(&error).into());
+                };
+                let text = format!("{}; what was collected is in {}", chain(&error), run.url());
+                let reason = match error.failure() {
+                    LaunchFailure::Emberlens(error) if is_not_finite(error) => Some(DIVERGED),
+                    _ => None,
+                };
+                (run.clone(), Err(text.into()), reason)
+            }
+        };
+        Ok(Self {
+            reader: run.reader()?,
+            run,
+            outcome,
+            no_coordinates,
+        })
+    }
+
+    /// Whether it did what it was asked to do.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.outcome, Ok(Ending::Complete))
+    }
+
+    /// The run's name, status and place, the first lines of every report.
+    pub fn heading(&self, took: Duration) -> String {
+        let (run, seconds) = (&self.reader, took.as_secs_f64());
+        let name = run.name();
+        let status = match run.status() {
+            failed @ Status::Failed(_) => failed.name().to_owned(), // the error follows the report
+            other => other.to_string(),
+        };
+        let mut text = format!(
+            "\nrun `{name}`: {status} after {seconds:.1} s\n  {}\n",
+            place(run)
+        );
+        if let Some(reason) = self.no_coordinates {
+            text += &format!("  no coordinates: {reason}\n");
+        }
+        text
+    }
+}
+
+const DIVERGED: &str = "the embeddings are not finite (NaN or infinite), as after a training that \
+    diverges; try a lower --learning-rate";
+
+/// Whether numbers that are none are at the root of an error.
+fn is_not_finite(error: &emberlens::Error) -> bool {
+    match error {
+        emberlens::Error::NonFinite { .. } => true,
+        emberlens::Error::Callback { source, .. } => is_not_finite(source),
+        emberlens::Error::Several { problems } => problems.iter().any(is_not_finite),
+        _ => false,
+    }
 }
 
 /// An error and its causes on one line.
@@ -75,16 +152,4 @@ pub fn place(run: &RunReader) -> String {
         .unwrap_or(&path)
         .display()
         .to_string()
-}
-
-/// The command line that finds what the program wrote, or `None` where it ends with this process.
-pub fn command_line(run: &RunReader, root: Option<&str>) -> Option<String> {
-    run.location().local_path()?;
-    let root = root
-        .map(|root| match root.contains(char::is_whitespace) {
-            true => format!(" --root {root:?}"),
-            false => format!(" --root {root}"),
-        })
-        .unwrap_or_default();
-    Some(format!("cargo run --release --bin emberlens --{root}"))
 }

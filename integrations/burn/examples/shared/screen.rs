@@ -19,7 +19,7 @@ pub fn say(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
-/// Draws one metric of a training as one line per epoch, in the units that Burn gives it.
+/// Draws one metric of a training, one line per epoch, in the unit that Burn gives it.
 pub struct EpochLines {
     shown: &'static str,
     decimals: usize,
@@ -165,7 +165,7 @@ impl MetricsRenderer for EpochLines {
     }
 }
 
-// Burn asks every renderer to draw evaluations too; this example has none.
+// Burn asks every renderer to draw evaluations too; the examples have none.
 impl MetricsRendererEvaluation for EpochLines {
     fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
 }

@@ -2,9 +2,8 @@
 
 use clap::{Parser, ValueEnum};
 
-use crate::arguments::{at_least_one, positive};
+use crate::arguments::{at_least_one, positive, share};
 use crate::reduction::Reduction;
-use crate::share::share;
 
 /// Trains a small transformer on sentences, some with a wrong label, and records every sentence.
 #[derive(Parser, Debug)]

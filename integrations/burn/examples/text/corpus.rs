@@ -49,12 +49,15 @@ impl Corpus {
     /// The corpus that was asked for, with wrong labels planted in the training part.
     pub fn load(args: &Args) -> Result<Self, Failure> {
         let mut corpus = match args.data {
-            Data::Grammar => Self {
-                classes: TOPICS.iter().map(|topic| topic.name).collect(),
-                train: crate::grammar::generate(args.sentences, args.seed),
-                // Sentences of another seed are other sentences.
-                valid: crate::grammar::generate(args.sentences.div_ceil(4), !args.seed),
-            },
+            Data::Grammar => {
+                let other_seed = !args.seed; // so that no sentence is both learned and judged
+                let valid = args.sentences.div_ceil(4);
+                Self {
+                    classes: TOPICS.iter().map(|topic| topic.name).collect(),
+                    train: crate::grammar::generate(args.sentences, args.seed),
+                    valid: crate::grammar::generate(valid, other_seed),
+                }
+            }
             #[cfg(feature = "agnews-download")]
             Data::AgNews => ag_news(args)?,
             #[cfg(not(feature = "agnews-download"))]

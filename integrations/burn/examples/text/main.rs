@@ -4,6 +4,9 @@
 //!
 //! The sentences lie in a table, and some of them have a wrong label. Burn's own output of a
 //! classification needs no further code; the sentence embeddings come from a tap.
+//!
+//! With the defaults the last validation has an accuracy of 0.85, where guessing has 0.2; of the 150 wrong labels
+//! that are planted, 111 are among the 150 sentences of highest mean loss.
 
 mod args;
 mod batch;
@@ -18,14 +21,16 @@ mod topics;
 mod arguments;
 #[path = "../shared/epochs.rs"]
 mod epochs;
+#[path = "../shared/next.rs"]
+mod next;
 #[path = "../shared/program.rs"]
 mod program;
 #[path = "../shared/reduction.rs"]
 mod reduction;
 #[path = "../shared/screen.rs"]
 mod screen;
-#[path = "../shared/share.rs"]
-mod share;
+#[path = "../shared/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +49,7 @@ use args::Args;
 use batch::{TextBatcher, Vocabulary};
 use corpus::{Corpus, Sentence};
 use model::{Classifier, ClassifierConfig};
-use program::{Ending, Failure};
+use program::{Ending, Failure, Launched};
 use screen::{EpochLines, say};
 
 const PROJECT: &str = "text";
@@ -134,15 +139,8 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         config.optimizer.init(),
         config.learning_rate,
     );
-    let trained = lens
-        .launch(training, learner)
-        .map_err(|error| program::launch_failure(&error))?;
-
-    let run = trained.run.reader()?;
+    let launched = Launched::new(lens.launch(training, learner))?;
     let root = args.root.as_deref();
-    say(&report::render(&run, root, &train, started.elapsed())?);
-    Ok(match trained.interrupted {
-        Some(_) => Ending::Interrupted,
-        None => Ending::Complete,
-    })
+    say(&report::render(&launched, root, &train, started.elapsed())?);
+    launched.outcome
 }

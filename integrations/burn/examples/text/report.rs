@@ -6,26 +6,23 @@ use std::time::Duration;
 use emberlens::run::RunReader;
 use emberlens::run::ranking::{Class, Epochs, RankBy};
 
+use crate::PROJECT;
 use crate::corpus::Sentence;
 use crate::epochs;
-use crate::program::{Failure, command_line, place};
+use crate::next::Next;
+use crate::program::{Failure, Launched};
 
 const SHOWN: usize = 10;
 
 /// Where the run is, its aggregates, its most suspicious sentences, and what to do next.
 pub fn render(
-    run: &RunReader,
+    launched: &Launched,
     root: Option<&str>,
     train: &[Sentence],
     took: Duration,
 ) -> Result<String, Failure> {
-    let mut out = format!(
-        "\nrun `{}`: {} after {:.1} s\n  {}\n",
-        run.name(),
-        run.status(),
-        took.as_secs_f64(),
-        place(run)
-    );
+    let run = &launched.reader;
+    let mut out = launched.heading(took);
     if run.passes("default").is_empty() {
         return Ok(out);
     }
@@ -41,17 +38,17 @@ pub fn render(
         ],
     )?);
     suspicious(&mut out, run, train)?;
-    next(&mut out, run, root)?;
+    out += &next(run, root)?;
     Ok(out)
 }
 
 /// The sentences that most likely have a wrong label, and how many planted ones that finds.
 fn suspicious(out: &mut String, run: &RunReader, train: &[Sentence]) -> Result<(), Failure> {
+    if run.latest_pass("default", "train").is_none() {
+        return Ok(()); // stopped before one was complete
+    }
     let by_mean = RankBy::column("loss").split("train").epochs(Epochs::Mean);
-    let Ok(ranked) = run.rank(&by_mean) else {
-        return Ok(()); // stopped before the first pass over the training split was complete
-    };
-    let ranked = ranked.ranking.samples;
+    let ranked = run.rank(&by_mean)?.ranking.samples;
     writeln!(
         out,
         "\nthe {SHOWN} most suspicious of {} training sentences, by mean loss:",
@@ -93,31 +90,12 @@ fn suspicious(out: &mut String, run: &RunReader, train: &[Sentence]) -> Result<(
     Ok(())
 }
 
-fn next(out: &mut String, run: &RunReader, root: Option<&str>) -> Result<(), Failure> {
-    let Some(cli) = command_line(run, root) else {
-        return Ok(());
-    };
-    let name = run.name();
-    writeln!(out, "\nnext:")?;
-    writeln!(
-        out,
-        "  {cli} top {name} --by loss --mean --split train --show text -n 20"
-    )?;
-    writeln!(
-        out,
-        "  {cli} top {name} --by confidence --lowest --split valid --show text"
-    )?;
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} --split train -o topics.png"
-    )?;
-    writeln!(
-        out,
-        "  {cli} plot embedding {name} --split train --color loss -o suspicious.png"
-    )?;
-    writeln!(
-        out,
-        "  {cli} export {name} --stream default -o sentences.parquet"
-    )?;
-    Ok(())
+fn next(run: &RunReader, root: Option<&str>) -> Result<String, Failure> {
+    Ok(Next::new(run, root, PROJECT)?
+        .top("default", "train", "loss --mean", "--show text -n 20")
+        .top("default", "valid", "confidence --lowest", "--show text")
+        .plot("embedding", "--split train -o topics.png")
+        .plot("embedding", "--split train --color loss -o suspicious.png")
+        .export("default", "sentences.parquet")
+        .render())
 }

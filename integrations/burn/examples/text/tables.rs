@@ -1,40 +1,24 @@
 //! The sentences as versioned tables, with the text itself.
 
-use emberlens::ErrorKind;
 use emberlens::run::Project;
 use emberlens::table::{Column, Columns, Role, Table};
 
 use crate::corpus::Sentence;
 use crate::program::Failure;
+use crate::table;
 
-/// The table of these sentences: created, or the one that an earlier run created, at its latest
-/// revision.
+/// The table of these sentences; their labels may have been edited since it was made.
 pub fn open_or_create(
     project: &Project,
     name: &str,
     sentences: &[Sentence],
     classes: &[&str],
 ) -> Result<Table, Failure> {
-    let found = match project.table(name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            match project.create_table(name, columns(sentences, classes)) {
-                Ok(table) => return Ok(table),
-                // Another run of this program, started at the same time, was faster.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => project.table(name)?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        found => found?,
-    };
-    let texts = found.column::<String>("text")?;
-    match texts.iter().eq(sentences.iter().map(|one| &one.text)) {
-        true => Ok(found),
-        false => Err(format!(
-            "table `{name}` holds other sentences; delete it or use another --root ({})",
-            found.url()
-        )
-        .into()),
-    }
+    let create = || Ok(project.create_table(name, columns(sentences, classes))?);
+    table::open_or_create(project, name, create, |table| {
+        let texts = table.column::<String>("text")?;
+        Ok(texts.iter().eq(sentences.iter().map(|one| &one.text)))
+    })
 }
 
 /// The sentences with the labels that they have in this revision of their table.

@@ -112,6 +112,14 @@ fn planted_errors_are_found_corrected_and_learned_right() {
         .iter()
         .filter(|&&row| now[row] == i64::from(truth[row]));
     assert!(learned.count() * 10 > fixed.len() * 9, "{printed}");
+    let next = program::next_commands_work(root.path(), &printed);
+    let undo = next.last().unwrap();
+    assert!(undo.contains("-train-noise-0.1-seed-7@1 "), "{undo}");
+    assert_eq!(
+        table(&corrected, "train").latest().unwrap().revision(),
+        2,
+        "undone"
+    );
 }
 
 #[test]
@@ -133,6 +141,46 @@ fn a_second_run_plants_the_errors_anew_in_a_revision_of_its_own() {
     assert_eq!(table(&corrected, "train").revision(), 3);
     assert_eq!(labels(2), labels(0));
     assert_ne!(labels(3), labels(2));
+    // What is offered for undoing is the correction, not the planting.
+    let next = program::next_commands_work(root.path(), &printed);
+    assert!(next.last().unwrap().contains("@3 "), "{next:?}");
+}
+
+#[test]
+fn a_review_that_corrects_nothing_offers_nothing_to_undo() {
+    let root = tempfile::tempdir().unwrap();
+    for arguments in [
+        ["--epochs=1", "--reduce=none", "--review=0"],
+        ["--epochs=1", "--reduce=none", "--label-noise=0"],
+    ] {
+        // The second run plants nothing anew.
+        for _ in 0..2 {
+            let printed = text(NAME, root.path(), &arguments);
+            assert!(printed.contains("\nno label of `digits-train"), "{printed}");
+            let next = program::next_commands_work(root.path(), &printed);
+            assert_eq!(next.len(), 3, "{next:?}");
+            let is_of_edits = |line: &String| line.contains(" diff ") || line.contains(" undo ");
+            assert!(!next.iter().any(is_of_edits), "{next:?}");
+        }
+    }
+    // Neither does one after errors that a run before corrected, and this one planted anew.
+    text(
+        NAME,
+        root.path(),
+        &["--epochs=1", "--reduce=none", "--review=0.02"],
+    );
+    let printed = text(
+        NAME,
+        root.path(),
+        &["--epochs=1", "--reduce=none", "--review=0"],
+    );
+    assert!(printed.starts_with("revision 2 of"), "{printed}");
+    assert_eq!(program::next_commands_work(root.path(), &printed).len(), 3);
+}
+
+#[test]
+fn a_training_that_diverges_is_told() {
+    program::tells_that_it_diverges(NAME, PROJECT, "noisy", &[]);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod detection;
 mod fix_labels;
+mod next;
 mod program;
 mod segmentation;
 mod text;
@@ -19,6 +20,14 @@ mod text;
 #[allow(dead_code)]
 #[path = "../../examples/detection/grid.rs"]
 mod grid;
+#[allow(dead_code)]
+#[path = "../../examples/detection/sample.rs"]
+mod sample;
 #[allow(dead_code, unused_imports)]
 #[path = "../../examples/scenes/mod.rs"]
 mod scenes;
+#[allow(dead_code)]
+#[path = "../../examples/segmentation/sample.rs"]
+mod segmented;
+#[path = "../../examples/shared/table.rs"]
+mod table;

@@ -1,5 +1,6 @@
 //! Running an example as its users do, and reading what it left.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -9,16 +10,50 @@ use emberlens::run::{Project, RunReader, Status};
 /// What the examples' own modules call an error.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The example as `cargo test` built it, beside the folder of this test.
-fn binary(name: &str) -> PathBuf {
+/// A program as `cargo test --workspace` built it, beside the folder of this test.
+fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let example = test.ancestors().nth(2).unwrap().join("examples").join(file);
+    let program = test.ancestors().nth(2).unwrap().join(file);
+    let found = program.exists();
     assert!(
-        example.exists(),
-        "build it first: cargo build -p emberlens-burn --example {name}"
+        found,
+        "build it first: cargo build --workspace --examples --bins"
     );
-    example
+    program
+}
+
+/// An example.
+fn binary(name: &str) -> PathBuf {
+    built(&format!("examples/{name}"))
+}
+
+/// Runs the command line; it must succeed.
+pub fn emberlens<S: AsRef<OsStr>>(here: &Path, arguments: impl IntoIterator<Item = S>) -> String {
+    let mut command = Command::new(built("emberlens"));
+    let output = command.args(arguments).current_dir(here).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {text}{error}");
+    text
+}
+
+/// Runs every command line of `emberlens` that an example printed, in a shell, and returns their
+/// arguments.
+pub fn next_commands_work(here: &Path, printed: &str) -> Vec<String> {
+    let (_, next) = printed.split_once("\nnext:\n").unwrap();
+    let lines = next.lines();
+    let lines = lines.filter_map(|line| line.split_once("--bin emberlens -- "));
+    let lines: Vec<String> = lines.map(|(_, arguments)| arguments.to_owned()).collect();
+    for line in &lines {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" {line}")]);
+        let output = shell.arg(built("emberlens")).current_dir(here).output();
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {error}");
+    }
+    lines
 }
 
 fn command(name: &str, root: &Path, arguments: &[&str]) -> Command {
@@ -114,4 +149,31 @@ pub fn ends_by_ctrl_c(name: &str, in_project: &str, run_name: &str, arguments: &
         let rows = run.metrics("default").split(&pass.split).epoch(pass.epoch);
         assert_eq!(rows.read().unwrap().num_rows() as u64, pass.rows);
     }
+}
+
+/// A training that diverges has a failed run, a report that says why there are no coordinates, and the
+/// exit code 1.
+pub fn tells_that_it_diverges(name: &str, in_project: &str, run_name: &str, arguments: &[&str]) {
+    let root = tempfile::tempdir().unwrap();
+    let arguments = [arguments, &["--epochs", "1", "--learning-rate", "1e38"]].concat();
+    let output = run(name, root.path(), &arguments);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}{error}");
+    assert!(
+        text.contains(&format!("run `{run_name}`: failed after"))
+            && text.contains("no coordinates: the embeddings are not finite"),
+        "{text}{error}"
+    );
+    assert!(
+        error.contains("NaN") && error.contains("what was collected is in"),
+        "{error}"
+    );
+    let run = project(root.path(), in_project).open_run(run_name).unwrap();
+    assert!(
+        matches!(run.status(), Status::Failed(_)),
+        "{}",
+        run.status()
+    );
+    assert_eq!(run.passes("default").len(), 2, "both splits are there");
 }

@@ -20,6 +20,8 @@ fn it_learns_and_planted_errors_come_out_on_top() {
     assert_eq!(*run.status(), Status::Completed);
     assert_eq!(run.passes("default").len(), 12, "6 epochs, 2 splits");
 
+    assert_eq!(program::next_commands_work(root.path(), &printed).len(), 3);
+
     // One of five by chance.
     let accuracy = last_mean(&run, "valid", "accuracy");
     assert!(accuracy > 0.55, "{accuracy}\n{printed}");
@@ -59,6 +61,11 @@ fn it_learns_and_planted_errors_come_out_on_top() {
         embedding(&rows, "embedding").unwrap().dim(),
         (6 * (1600 + 400), 32)
     );
+}
+
+#[test]
+fn a_training_that_diverges_is_told() {
+    program::tells_that_it_diverges(NAME, PROJECT, "transformer", &["--sentences", "64"]);
 }
 
 #[test]
