@@ -46,6 +46,7 @@ impl SkipCorrupt {
         if skipped.missing_rows > 0 || !problems.is_empty() {
             let rows = skipped.missing_rows;
             report.notes.push(match rows {
+                0 => "no row is missing".to_owned(),
                 1 => "1 row is missing".to_owned(),
                 rows => format!("{rows} rows are missing"),
             });
