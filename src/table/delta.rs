@@ -242,6 +242,9 @@ impl DeltaTable {
 
     /// A version, or the latest, of the log as the view shows it.
     pub(super) fn load_seeing(&self, version: Option<u64>, view: LogView) -> Result<Snapshot> {
+        if let Some(version) = version {
+            self.check_reach(version, &view)?;
+        }
         let engine = self.location.engine_seeing(&view);
         let url = self.location.table_url()?;
         let kernel = damage::guarded_listing(&self.location, || {

@@ -28,6 +28,9 @@ const ACTIONS: [&str; 10] = [
     "sidecar",
 ];
 
+/// More entries than a listing leaves out that is made while others write.
+const UNLISTED: u64 = 1000;
+
 /// Entries of a log that cannot be taken at their word.
 pub(super) struct Flaw {
     pub(super) versions: RangeInclusive<u64>,
@@ -70,7 +73,28 @@ impl DeltaTable {
     pub(super) fn can_do_without_checkpoints(&self) -> Result<bool> {
         let listed = self.listed()?;
         let has_some = listed.has_hint || !listed.checkpoints.is_empty();
-        Ok(has_some && listed.entries.contains(&0))
+        let last = listed.entries.last().copied().unwrap_or_default();
+        // From the first on without a gap, so their number is bounded by that of the files.
+        Ok(has_some && listed.entries.len() as u64 == last.saturating_add(1))
+    }
+
+    /// Refuses a version that the log cannot lead to. The kernel looks for a checkpoint before it, window
+    /// by window: from a number that some file claims, without end.
+    pub(super) fn check_reach(&self, version: u64, view: &LogView) -> Result<()> {
+        let listed = self.listed()?;
+        let mut checkpoints = listed.checkpoints.range(..=version);
+        let base = checkpoints
+            .next_back()
+            .filter(|_| !view.without_checkpoints);
+        let steps = version - base.copied().unwrap_or(0);
+        let entries = listed.entries.len() as u64;
+        if steps <= entries.saturating_add(UNLISTED) {
+            return Ok(());
+        }
+        let reason = format!(
+            "version {version} is {steps} versions from where it can be read, and there are {entries} entries"
+        );
+        Err(corrupt(&self.log(), reason))
     }
 
     /// Everything that is wrong with the log.
@@ -255,4 +279,46 @@ fn entry_problem(entry: &Location) -> Option<Error> {
             format!("it has the action `{unknown}`, which Delta does not"),
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::Location;
+    use crate::table::{Columns, DeltaTable};
+
+    /// A run that somebody prepared: a checkpoint and an entry far out, and one on the way there.
+    #[test]
+    fn versions_that_files_claim_far_out_are_refused_and_not_searched_for() {
+        let place = Location::open("memory://").unwrap().join("t");
+        let rows = |number: i64| {
+            let columns = Columns::new().with("x", vec![number]);
+            columns.into_batch("test").unwrap()
+        };
+        let table = DeltaTable::create(place.clone(), &rows(0).schema()).unwrap();
+        for number in 0..50 {
+            table.append("w", number, &[rows(number)]).unwrap();
+        }
+        let log = place.join("_delta_log");
+        let far = 1_u64 << 62;
+        let copy = |from: &str, to: String| {
+            let bytes = log.join(from).read().unwrap();
+            log.join(&to).create(bytes).unwrap();
+        };
+        let checkpoint = "00000000000000000050.checkpoint.parquet";
+        copy(checkpoint, format!("{far:020}.checkpoint.parquet"));
+        for version in [far, far / 2] {
+            copy("00000000000000000050.json", format!("{version:020}.json"));
+        }
+        log.join("_last_checkpoint").delete().unwrap();
+        let table = DeltaTable::open(place).unwrap();
+        assert_eq!(table.snapshot_at(40).unwrap().row_count().unwrap(), 40);
+        let error = table.snapshot_at(far / 2).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{error}");
+        assert!(!table.verify(None, |_| ()).problems.is_empty());
+        // The checkpoint far out is damaged as well: no entries lead there.
+        let torn = log.join(&format!("{far:020}.checkpoint.parquet"));
+        torn.replace("torn").unwrap();
+        let read = table.snapshot().and_then(|read| read.row_count());
+        assert_eq!(read.unwrap_err().kind(), crate::ErrorKind::Corrupt);
+    }
 }
