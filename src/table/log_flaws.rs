@@ -238,6 +238,11 @@ fn told(snapshot: &Snapshot) -> Result<Vec<(String, i64, Option<u64>)>> {
         .collect())
 }
 
+/// The version that an entry of a log made; `None` for the names of checkpoints and other files.
+pub(super) fn entry_version(name: &str) -> Option<u64> {
+    number(name, ".json")
+}
+
 /// The version in the name of a file of a log.
 fn number(name: &str, end: &str) -> Option<u64> {
     let digits = name.strip_suffix(end)?;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::delta::DeltaTable;
+use super::log_flaws::entry_version;
 use crate::storage::{Location, Object};
 use crate::{Error, Result};
 
@@ -65,8 +66,10 @@ impl DeltaTable {
         }
         let log = self.location().join("_delta_log");
         let entries = log.list_files()?.into_iter();
-        let entries: Vec<String> = entries.filter(|name| version_of(name).is_some()).collect();
-        if entries.iter().all(|name| version_of(name) != Some(0)) {
+        let entries: Vec<String> = entries
+            .filter(|name| entry_version(name).is_some())
+            .collect();
+        if entries.iter().all(|name| entry_version(name) != Some(0)) {
             return Ok(None);
         }
         for name in entries {
@@ -82,7 +85,7 @@ impl DeltaTable {
         let mut entries: Vec<(u64, Object)> = log
             .objects()?
             .into_iter()
-            .filter_map(|object| Some((version_of(&object.name)?, object)))
+            .filter_map(|object| Some((entry_version(&object.name)?, object)))
             .collect();
         entries.sort_by_key(|(version, _)| *version);
         entries.retain(|(version, _)| *version <= latest);
@@ -112,13 +115,6 @@ impl DeltaTable {
             path: log.url(),
         })
     }
-}
-
-/// The version that a log entry made; `None` for checkpoints and other files.
-fn version_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".json")?;
-    let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits.then(|| digits.parse().ok()).flatten()
 }
 
 fn removals(entry: &Location) -> Result<Vec<String>> {
