@@ -15,9 +15,6 @@ use crate::storage::{Location, names};
 use crate::table::Table;
 use crate::{Error, Result};
 
-/// What scalars are called among what was skipped.
-const SCALARS: &str = "scalars";
-
 /// A run as it was when it was opened: it may go on meanwhile; open it again to see more.
 ///
 /// ```
@@ -303,7 +300,7 @@ impl RunReader {
         // Those of damaged files are counted with these.
         let elsewhere = lost.saturating_sub(skips.missing_below(&place));
         if elsewhere > 0 {
-            skips.missing(SCALARS, elsewhere);
+            skips.missing(scalars::FOLDER, elsewhere);
         }
         Ok(())
     }

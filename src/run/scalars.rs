@@ -84,9 +84,12 @@ pub struct Scalar {
     pub rank: Option<u32>,
 }
 
-/// The folder of a run's scalars.
+/// The folder of a run's scalars, relative to the run.
+pub(super) const FOLDER: &str = "scalars";
+
+/// Where a run's scalars are.
 pub(crate) fn location(run: &Location) -> Location {
-    run.join("scalars")
+    run.join(FOLDER)
 }
 
 fn schema() -> SchemaRef {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clock::now_us;
 use super::facts::{self, Fact};
+use super::scalars;
 use super::{RankInfo, RunReader, Status};
 use crate::progress::Progress;
 use crate::storage::{Location, Object};
@@ -202,12 +203,7 @@ impl Search<'_> {
     /// Data files of versions that nobody needs.
     fn tables(&mut self) -> Result<()> {
         let run = self.reader.location();
-        let mut folders = vec!["scalars".to_owned()];
-        for group in ["metrics", "projections"] {
-            let names = run.join(group).list_folders()?;
-            folders.extend(names.iter().map(|name| format!("{group}/{name}")));
-        }
-        for folder in folders {
+        for folder in self.reader.folders_of_tables()? {
             let place = run.join(&folder);
             // Before the files that they name.
             let mut announced = place.join(ANNOUNCED).objects()?;
@@ -268,7 +264,7 @@ impl Search<'_> {
                 "its log does not tell of `{file}`, which the run's documents name"
             )));
         }
-        if folder == "scalars" && table.snapshot()?.row_count()? < told.rows {
+        if folder == scalars::FOLDER && table.snapshot()?.row_count()? < told.rows {
             return Err(lost(format!(
                 "it has fewer rows than the {} that the run's documents tell of",
                 told.rows
@@ -281,7 +277,7 @@ impl Search<'_> {
     fn told(&self, folder: &str) -> Told {
         let state = &self.reader.state;
         let mut told = Told::default();
-        if folder == "scalars" {
+        if folder == scalars::FOLDER {
             told.rows = state.scalars;
         }
         for info in &state.projections {

@@ -219,6 +219,11 @@ impl Location {
         matches!(self.store.kind, Kind::Elsewhere(_))
     }
 
+    /// Whether a listing shows what there was at one moment, whoever writes meanwhile.
+    pub(crate) fn lists_one_moment(&self) -> bool {
+        matches!(self.store.kind, Kind::Memory)
+    }
+
     /// Finds out, before the first write, that writers at once cannot overwrite one another.
     ///
     /// # Errors

@@ -8,14 +8,12 @@ use arrow_array::RecordBatch;
 
 use super::facts;
 use super::passes::EXAMPLE_ID;
+use super::scalars;
 use super::{PassRecord, RunReader};
 use crate::progress::Progress;
 use crate::storage::Location;
 use crate::table::{DeltaTable, values};
 use crate::{Error, Result};
-
-/// The folder of the scalars.
-const SCALARS: &str = "scalars";
 
 /// What [`RunReader::verify`] read, and what is wrong.
 #[non_exhaustive]
@@ -134,13 +132,13 @@ impl RunReader {
     /// The problem of scalars that documents tell of and that are not there.
     fn missing_scalars(&self, verification: &Verification) -> Result<Option<Error>> {
         let mut tables = verification.tables.iter();
-        let found = tables.find(|table| table.folder == SCALARS);
+        let found = tables.find(|table| table.folder == scalars::FOLDER);
         let rows = found.map_or(0, |table| table.rows);
         let told = self.scalars_told(rows)?;
         Ok((rows < told).then(|| Error::Corrupt {
             what: "scalars",
             reason: format!("there are {rows} and the run's documents tell of {told}"),
-            path: self.location().join(SCALARS).url(),
+            path: scalars::location(self.location()).url(),
         }))
     }
 
@@ -153,15 +151,20 @@ impl RunReader {
         }
     }
 
-    /// The folders of the run's tables, relative to the run.
-    pub(super) fn table_folders(&self) -> Result<Vec<String>> {
-        let mut folders = vec![SCALARS.to_owned()];
+    /// The folders where the run's tables are, or will be, relative to the run.
+    pub(super) fn folders_of_tables(&self) -> Result<Vec<String>> {
+        let mut folders = vec![scalars::FOLDER.to_owned()];
         for group in ["metrics", "projections"] {
             let names = self.location().join(group).list_folders()?;
             folders.extend(names.iter().map(|name| format!("{group}/{name}")));
         }
+        Ok(folders)
+    }
+
+    /// The folders of the run's tables, relative to the run.
+    pub(super) fn table_folders(&self) -> Result<Vec<String>> {
         let mut tables = Vec::new();
-        for folder in folders {
+        for folder in self.folders_of_tables()? {
             // A folder that only holds data files has no commit yet: nothing in it counts.
             if DeltaTable::exists(&self.location().join(&folder))? {
                 tables.push(folder);
