@@ -13,7 +13,7 @@ use super::training::State;
 use crate::CancelFlag;
 use crate::Result;
 use crate::collect::{Collate, Loader, MapDataset, ModelPredictor, Progress, Silent, Target};
-use crate::run::{IfExists, Project, Run, to_json};
+use crate::run::{DEFAULT_STREAM, IfExists, Project, Run, to_json};
 
 /// The split that [`MetricsCollection::validation_only`] leaves out, unless renamed.
 const TRAIN: &str = "train";
@@ -85,7 +85,7 @@ impl Default for Options {
             schedule: Schedule::default(),
             validation_only: false,
             train_split: TRAIN.into(),
-            stream: "default".into(),
+            stream: DEFAULT_STREAM.into(),
             loader: Loader::default(),
             inference_chunk_size: None,
             task_parameters: Value::Null,

@@ -312,7 +312,8 @@ where
     /// `Invalid` for wrong arguments, all of them at once; `UserCode` when the dataset, the
     /// predictor or a collector fails or panics; `Interrupted` when the flag was set; `Storage` when
     /// writing fails. After an error the rows written so far are kept, the pass is recorded as
-    /// abandoned, and readers leave it out.
+    /// abandoned, and readers leave it out; after one of a second stream's last record, or of the
+    /// aggregates, which are written when the pass is complete, it stays.
     pub fn collect(mut self) -> Result<PassReport> {
         let plan = self
             .settings

@@ -5,7 +5,7 @@ use arrow_schema::Schema;
 
 use super::guard::{cause, guarded};
 use crate::metrics::{MetricsCollector, PassCollector};
-use crate::run::KEYS;
+use crate::run::{DEFAULT_STREAM, KEYS};
 use crate::table::{Column, Columns, role};
 use crate::{Error, Result};
 
@@ -229,7 +229,7 @@ fn failed(error: Error, label: &str, batch: usize) -> Error {
 /// another's rows.
 fn stream_of(of_the_pass: &str, asked: &str) -> String {
     match of_the_pass {
-        "default" => asked.to_owned(),
+        DEFAULT_STREAM => asked.to_owned(),
         other => format!("{other}_{asked}"),
     }
 }

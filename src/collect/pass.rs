@@ -15,7 +15,7 @@ use super::predictor::Predictor;
 use super::report::PassReport;
 use super::settings::{Plan, Settings};
 use crate::metrics::{Aggregates, MetricsCollector};
-use crate::run::{At, MetricsTableWriter, Run, Status};
+use crate::run::{At, DEFAULT_STREAM, MetricsTableWriter, Run, Status};
 use crate::table::Role;
 use crate::{Error, Result};
 
@@ -280,7 +280,12 @@ impl<'a> Pass<'a> {
         for rows in summed {
             self.write_summed(rows)?;
         }
-        let mut aggregates = self.scalars(&self.aggregates, "");
+        // Passes over one split into several streams must not extend one another's series.
+        let named = match self.settings.stream.as_str() {
+            DEFAULT_STREAM => "",
+            other => other,
+        };
+        let mut aggregates = self.scalars(&self.aggregates, named);
         for second in &mut self.seconds {
             second.writer.flush()?;
         }

@@ -4,7 +4,7 @@ use super::constant::Constant;
 use super::loader::{Loader, Selection};
 use crate::CancelFlag;
 use crate::progress::{Progress, Silent};
-use crate::run::KEYS;
+use crate::run::{DEFAULT_STREAM, KEYS};
 use crate::storage::without_credentials;
 use crate::table::Table;
 use crate::{Error, Result};
@@ -38,7 +38,7 @@ impl Default for Settings<'_> {
             example_ids: None,
             split: String::new(),
             epoch: None,
-            stream: "default".into(),
+            stream: DEFAULT_STREAM.into(),
             constants: Vec::new(),
             exclude_zero_weights: false,
             aggregates: true,

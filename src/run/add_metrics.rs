@@ -55,7 +55,12 @@ impl Run {
             self.add_input(table)?;
             writer = writer.foreign_table(table);
         }
-        writer.add_batch(columns)?;
+        if let Err(error) = writer.add_batch(columns) {
+            if let Err(second) = writer.abandon(&error.chain()) {
+                tracing::warn!(stream, error = %second.chain(), "abandoning a pass failed");
+            }
+            return Err(error);
+        }
         writer.finalize()
     }
 }

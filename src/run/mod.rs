@@ -67,4 +67,5 @@ pub use skipped::Skipped;
 pub use status::Status;
 pub use vacuum::{Unneeded, UnneededFile, VACUUM_AGE, Vacuum};
 pub use verify::{Verification, VerifiedTable};
+pub(crate) use writer::DEFAULT_STREAM;
 pub use writer::{MetricsTableWriter, WriterLimits};

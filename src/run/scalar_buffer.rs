@@ -133,14 +133,19 @@ impl ScalarBuffer {
         since.is_some_and(|since| since.elapsed() >= age)
     }
 
-    /// Writes when the oldest value waited long enough; an error is kept for the next call.
+    /// Writes when the oldest value waited long enough, or what failed before; an error is kept for the
+    /// next call, unless writing again helps.
     pub(crate) fn flush_if_old(&self) {
-        if self.is_older_than(MAX_AGE)
-            && let Err(error) = self.write()
-        {
-            tracing::warn!("writing scalars: {}", error.chain());
-            self.waiting().failed = true;
+        // Who holds the sink writes.
+        let failed = self.sink.try_lock().is_ok_and(|sink| sink.unsure.is_some());
+        if !failed && !self.is_older_than(MAX_AGE) {
+            return;
         }
+        let written = self.write();
+        if let Err(error) = &written {
+            tracing::warn!("writing scalars: {}", error.chain());
+        }
+        self.waiting().failed = written.is_err();
     }
 
     fn write(&self) -> Result<()> {
@@ -326,5 +331,25 @@ mod tests {
         assert_eq!(on_disk(), 1, "some were written within the hour");
         buffer.flush_unless_within(Duration::ZERO).unwrap();
         assert_eq!(on_disk(), 2);
+    }
+
+    #[test]
+    fn what_failed_in_the_background_is_written_there_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Location::open(folder.path().to_str().unwrap()).unwrap();
+        let attempt = Attempt::new(run.clone(), 0, facts::documents(&run), None);
+        let buffer = ScalarBuffer::new(run.clone(), None, attempt);
+        // A file where the folder of scalars would be: nothing can be written into it.
+        let obstacle = folder.path().join(scalars::FOLDER);
+        std::fs::write(&obstacle, "").unwrap();
+        buffer.log("", &[("loss", 1.0)], At::epoch(0)).unwrap();
+        assert!(buffer.flush().is_err());
+        buffer.flush_if_old();
+        assert!(buffer.must_flush_first(), "it failed again");
+
+        std::fs::remove_file(&obstacle).unwrap();
+        buffer.flush_if_old();
+        assert!(!buffer.must_flush_first());
+        assert_eq!(scalars::read(&run).unwrap().len(), 1);
     }
 }

@@ -147,6 +147,37 @@ fn aggregates_become_scalars_of_the_split_and_epoch() {
     }
 }
 
+#[test]
+fn passes_into_two_streams_have_aggregates_of_their_own() {
+    let run = project().run("r").start().unwrap();
+    for (stream, scale) in [("default", 1.0), ("teacher", 2.0)] {
+        collect_metrics(&items())
+            .collector(move |batch: &Vec<f32>, _: &()| {
+                let scaled: Vec<f32> = batch.iter().map(|value| scale * value).collect();
+                Ok(Columns::new().with("loss", scaled))
+            })
+            .without_table()
+            .split("valid")
+            .stream(stream)
+            .epoch(0)
+            .into_run(&run)
+            .unwrap();
+    }
+    let scalars = run.reader().unwrap().scalars().unwrap();
+    let maximum = |name: &str| {
+        let all: Vec<f64> = scalars
+            .iter()
+            .filter(|scalar| scalar.name == name)
+            .map(|scalar| scalar.value)
+            .collect();
+        assert_eq!(all.len(), 1, "{name}: {all:?}");
+        all[0]
+    };
+    let last = (SAMPLES - 1) as f64;
+    assert_eq!(maximum("valid_loss_max"), last);
+    assert_eq!(maximum("valid_teacher_loss_max"), 2.0 * last);
+}
+
 /// A collector whose columns are not to be aggregated.
 struct Quiet;
 

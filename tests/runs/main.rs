@@ -17,5 +17,6 @@ mod readers_take_complete_passes_only;
 mod ready_made_metrics_join_their_table;
 mod run_names_never_escape_the_project;
 mod scalars_extend_their_series;
+mod the_formats_recipe_finds_the_passes_that_count;
 mod the_writer_commits_within_its_bounds;
 mod the_writer_refuses_rows_that_do_not_fit;

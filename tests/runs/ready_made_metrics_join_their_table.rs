@@ -96,6 +96,17 @@ fn ids_beyond_the_table_and_missing_tables_are_errors() {
         reader.passes("default").is_empty(),
         "a refused call leaves no rows"
     );
+    let reasons: Vec<Option<String>> = reader
+        .incomplete_passes()
+        .iter()
+        .map(|pass| pass.reason.clone())
+        .collect();
+    assert!(
+        reasons.iter().all(|reason| reason
+            .as_ref()
+            .is_some_and(|reason| reason.contains("example_id 3"))),
+        "{reasons:?}"
+    );
 }
 
 #[test]

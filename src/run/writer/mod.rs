@@ -37,6 +37,9 @@ impl Default for WriterLimits {
     }
 }
 
+/// The stream of a pass that names none.
+pub(crate) const DEFAULT_STREAM: &str = "default";
+
 /// Appends the rows of one pass to a stream of a run.
 ///
 /// # Memory and durability
@@ -88,7 +91,7 @@ impl MetricsTableWriter {
     pub fn new(run: &Run) -> Self {
         Self {
             run: run.clone(),
-            stream: "default".into(),
+            stream: DEFAULT_STREAM.into(),
             split: String::new(),
             epoch: None,
             table: None,
