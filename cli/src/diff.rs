@@ -31,7 +31,7 @@ impl Diff {
         let first = place.table(&self.from)?;
         let second = match &self.to {
             Some(to) => place.table(to)?,
-            None => place.table(split_revision(&self.from)?.0)?,
+            None => place.table(split_revision(&self.from).0)?,
         };
         if first.url() != second.url() {
             return Err(Error::invalid(

@@ -38,7 +38,12 @@ pub struct Edit {
     /// It may have comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, arithmetic, and the functions
     /// abs, isnan, isfinite, isinf, lower, upper and length. NaN compares as in DuckDB: it equals itself and
     /// is above all numbers, so that loss > 2 takes it too; write loss > 2 AND NOT isnan(loss) otherwise.
-    #[arg(long = "where", value_name = "CONDITION", id = "filter")]
+    #[arg(
+        long = "where",
+        value_name = "CONDITION",
+        id = "filter",
+        allow_hyphen_values = true
+    )]
     filter: Option<String>,
 
     /// In these rows, counted from 0, for example 3,17,20

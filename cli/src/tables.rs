@@ -48,26 +48,15 @@ pub enum Named {
     Number(u64),
 }
 
-/// A table as the user named it, with the revision behind `@`.
-///
-/// # Errors
-/// `Invalid` for what is no revision there; an `@` in the name of a folder is one of its letters.
-pub fn split_revision(text: &str) -> Result<(&str, Option<Named>)> {
+/// A table as the user named it, with the revision behind `@`; another `@` is a letter of the name.
+pub fn split_revision(text: &str) -> (&str, Option<Named>) {
     let Some((name, revision)) = text.rsplit_once('@') else {
-        return Ok((text, None));
+        return (text, None);
     };
-    match revision {
-        "latest" => Ok((name, Some(Named::Latest))),
-        number if number.parse::<u64>().is_ok() => {
-            Ok((name, number.parse().ok().map(Named::Number)))
-        }
-        further if further.contains('/') || is_table_folder(text) => Ok((text, None)),
-        other => Err(Error::invalid(
-            "table",
-            text,
-            format!("`@{other}` names no revision"),
-            format!("write TABLE@NUMBER, for example {name}@3, or {name}@latest"),
-        )),
+    match (revision, revision.parse()) {
+        ("latest", _) => (name, Some(Named::Latest)),
+        (_, Ok(number)) => (name, Some(Named::Number(number))),
+        (_, Err(_)) => (text, None),
     }
 }
 
@@ -82,7 +71,7 @@ impl Place {
     /// # Errors
     /// `NotFound` with the tables that exist; `Invalid` when several projects have one of that name.
     pub fn table(&self, text: &str) -> Result<Table> {
-        let (name, revision) = split_revision(text)?;
+        let (name, revision) = split_revision(text);
         let table = self.latest_table(name)?;
         match revision {
             Some(Named::Number(revision)) => table.at_revision(revision),
@@ -115,6 +104,15 @@ impl Place {
                     text,
                     format!("several projects have it: {}", projects.join(", ")),
                     "name the project with --project",
+                ))
+            }
+            (None, _) if text.contains('@') && !text.contains('/') => {
+                let (name, other) = text.rsplit_once('@').unwrap_or((text, ""));
+                Err(Error::invalid(
+                    "table",
+                    text,
+                    format!("no table has that name, and `@{other}` names no revision"),
+                    format!("write TABLE@NUMBER, for example {name}@3, or {name}@latest"),
                 ))
             }
             (None, _) => Err(Error::NotFound {

@@ -30,7 +30,7 @@ pub struct Undo {
 impl Undo {
     /// Undoes the revision on top of the latest one, or shows what that would do.
     pub fn run(&self, place: &Place) -> Result<Report> {
-        let (name, revision) = split_revision(&self.table)?;
+        let (name, revision) = split_revision(&self.table);
         let table = place.table(name)?;
         let revision = match revision {
             Some(Named::Number(revision)) => revision,

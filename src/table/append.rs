@@ -16,6 +16,7 @@ use ulid::Ulid;
 use super::bounds::{FileStats, StatsRecord};
 use super::column_names;
 use super::fields::same_type;
+use super::select::EXAMPLE_ID;
 use crate::storage::Location;
 use crate::{Error, Result};
 
@@ -304,7 +305,7 @@ fn properties(schema: &Schema) -> WriterProperties {
                     .set_column_statistics_enabled(values.clone(), EnabledStatistics::None)
                     .set_column_compression(values, Compression::UNCOMPRESSED);
             }
-            DataType::Int64 if name == "example_id" => {
+            DataType::Int64 if name == EXAMPLE_ID => {
                 builder =
                     builder.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false);
             }

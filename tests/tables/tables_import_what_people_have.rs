@@ -147,7 +147,7 @@ fn a_bad_csv_row_is_named_with_file_and_line() {
 
     let error = refused(|at| csv(at, "t", &file(&folder, "twice.csv", "a,A\n1,2\n")));
     assert!(
-        error.contains("\"a\"") && error.contains("\"A\""),
+        error.contains("\"a\"") && error.contains("\"A\"") && error.contains("twice.csv"),
         "{error}"
     );
 

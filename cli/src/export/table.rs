@@ -2,7 +2,7 @@
 
 use emberlens::Result;
 use emberlens::table::Table;
-use emberlens::table::export::{Exported, YoloExport, coco, to_file, yolo};
+use emberlens::table::export::{Exported, Format, YoloExport, coco, to_file, yolo};
 use serde_json::{Value, json};
 
 use super::{Export, Kind};
@@ -23,7 +23,7 @@ impl Export {
         }
     }
 
-    fn rows(&self, table: &Table, format: emberlens::table::export::Format) -> Result<Report> {
+    fn rows(&self, table: &Table, format: Format) -> Result<Report> {
         let schema = table.schema();
         let batches = table.snapshot().batches(None)?;
         let rows = to_file(&self.output, format, schema, batches, existing(self.force))
@@ -35,7 +35,9 @@ impl Export {
             counted(columns.len(), "column", "columns")
         );
         let json = json!({ "rows": rows, "columns": columns });
-        Ok(self.report(table, text, json))
+        let mut report = self.report(table, text, json);
+        report.notes.extend(lost_names(table, format));
+        Ok(report)
     }
 
     fn images(&self, table: &Table, kind: Kind) -> Result<Report> {
@@ -90,6 +92,27 @@ impl Export {
             ..Report::default()
         }
     }
+}
+
+/// What a file without roles does not say of the classes.
+fn lost_names(table: &Table, format: Format) -> Option<String> {
+    if format == Format::Parquet {
+        return None;
+    }
+    let fields = table.schema().fields().iter();
+    let named = fields.filter(|field| {
+        let role = emberlens::table::role(field);
+        role.is_some_and(|role| role.class_names().is_some_and(|names| !names.is_empty()))
+    });
+    let named: Vec<String> = named
+        .map(|field| format!("`{}`", clean(field.name())))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "the file has the numbers of classes and not their names ({}); .parquet keeps both",
+            named.join(", ")
+        )
+    })
 }
 
 /// Tells the way out in the words of the command line.

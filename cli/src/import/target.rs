@@ -57,6 +57,11 @@ fn name_lenient(error: Error) -> Error {
         } => Error::Import {
             hint: hint
                 .replace("by a lenient import", "with --lenient")
+                .replace("import without `lenient`", "import without --lenient")
+                .replace(
+                    "import them without `lenient`",
+                    "import them without --lenient",
+                )
                 .replace("pass the file's delimiter", "pass --delimiter")
                 .replace("pass a comma", "--delimiter ,"),
             reason,

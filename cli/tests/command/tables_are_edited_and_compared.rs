@@ -233,6 +233,7 @@ fn errors_say_what_there_is() {
             "0 cat, 1 dog",
         ),
         (&["edit", "ink", "--set", "weight=1", "--all"], "label"),
+        (&["edit", "ink", "--add", "example_id:int"], "its place"),
         (
             &["edit", "ink", "--set", "label=1", "--rows", "4"],
             "4 rows",
@@ -254,6 +255,14 @@ fn errors_say_what_there_is() {
         let text = fails(&example, arguments, 1);
         assert!(text.contains(part), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn a_condition_may_begin_with_a_minus() {
+    let example = Example::new();
+    let condition = "-example_id <= -3";
+    example.text(&["edit", "ink", "--set", "label=1", "--where", condition]);
+    assert_eq!(labels(&example), [0, 1, 1, 1]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::value::{Value, array_of};
 use crate::table::Table;
 use crate::table::check::stored_schema;
 use crate::table::column_names;
+use crate::table::select::EXAMPLE_ID;
 use crate::{Error, Result};
 
 /// An edit of a table: which cells become what, by whom and why; made by [`Table::edit`].
@@ -309,6 +310,14 @@ impl Edit {
         }
         let mut fields: Vec<_> = own.fields().iter().cloned().collect();
         for (name, kind) in &self.added {
+            if name.eq_ignore_ascii_case(EXAMPLE_ID) {
+                return Err(Error::invalid(
+                    "column",
+                    name,
+                    "every row has one: its place, counted from 0",
+                    "choose another name",
+                ));
+            }
             fields.push(Arc::new(kind.field(name)?));
         }
         stored_schema(&Schema::new(fields), &self.place())

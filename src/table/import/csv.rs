@@ -92,6 +92,12 @@ impl CsvOptions {
         self.delimiter.unwrap_or(b',')
     }
 
+    /// Whether the role of a column asks for numbers.
+    fn is_numeric(&self, column: &str) -> bool {
+        let mut roles = self.roles.iter().filter(|(name, _)| name == column);
+        roles.any(|(_, role)| matches!(role, Role::Weight | Role::Probability))
+    }
+
     fn format(&self) -> Format {
         Format::default()
             .with_header(self.header)
@@ -118,8 +124,8 @@ pub fn csv(folder: &Location, name: &str, path: &Path) -> Result<Table> {
 /// # Errors
 /// `Invalid` with the path and the line for a row that has more or fewer fields than the header, a quote
 /// that does not end, or bytes that are not UTF-8; these are counted with [`CsvOptions::lenient`], but
-/// in the first line. `Invalid` for a value that does not fit a type that was named, an empty file, a
-/// header of one column that looks like several between other delimiters (name the delimiter, also
+/// in the first line. `Invalid` for a value that does not fit a type that was named, or is no number
+/// where the role asks for one, an empty file, a header of one column that looks like several between other delimiters (name the delimiter, also
 /// where it is a comma), repeated column names, or a role for a column that is not there; `NotFound` for a missing
 /// file; `AlreadyExists` for a table of that name. After an error there is no table.
 ///
@@ -178,6 +184,10 @@ impl<'a> CsvFile<'a> {
         let fields = inferred.fields().iter().map(|field| {
             let data_type = match options.types.get(field.name()) {
                 Some(given) => given.clone(),
+                // What is no number among them is then named with its line.
+                None if options.is_numeric(field.name()) && !field.data_type().is_numeric() => {
+                    DataType::Float64
+                }
                 None if *field.data_type() == DataType::Null => DataType::Utf8,
                 None => field.data_type().clone(),
             };
@@ -293,6 +303,7 @@ fn value_error(path: &Path, options: &CsvOptions, schema: &Schema, error: &Arrow
         .parse()
         .ok()
         .and_then(|index: usize| schema.fields().get(index));
+    let is_numeric = column.is_some_and(|field| options.is_numeric(field.name()));
     let column = column.map_or_else(String::new, |field| format!("column `{}`: ", field.name()));
     let line = record.parse().ok().and_then(|record| {
         let records = records(path, options).ok()?;
@@ -303,6 +314,7 @@ fn value_error(path: &Path, options: &CsvOptions, schema: &Schema, error: &Arrow
         format!("{column}{}", what.trim_start_matches("Parser error: ")),
         line.map_or_else(|| format!("record {record}"), |line| format!("line {line}")),
         match options.types.is_empty() {
+            _ if is_numeric => "mend the value: weights and probabilities are numbers",
             true => "pass the column's type, for example text",
             false => "mend the value, or pass another type for the column",
         },

@@ -22,6 +22,8 @@ struct Record {
     fields: usize,
     /// The line of a quote that does not end.
     open: Option<u64>,
+    /// The line of a quote behind whose end the field goes on: nobody knows where the field was to end.
+    stray: Option<u64>,
 }
 
 /// Where within a field a byte is.
@@ -91,14 +93,14 @@ impl<'a, R: BufRead> Records<'a, R> {
                 Some((_, error)) if self.fields.is_none() => return Err(error),
                 Some((reason, error)) => self.sieve.refuse(reason, error)?,
             }
-            if record.open.is_some() {
+            if record.open.is_some() || record.stray.is_some() {
                 self.read_again(record);
             }
         }
         Ok(None)
     }
 
-    /// Goes on behind the first line of a record whose quote does not end.
+    /// Goes on behind the first line of a record whose quote does not end, or ends where it should not.
     fn read_again(&mut self, record: Record) {
         let mut bytes = record.bytes.iter();
         let end = bytes.position(|byte| *byte == b'\n');
@@ -126,6 +128,13 @@ impl<'a, R: BufRead> Records<'a, R> {
                 ),
                 false => ("a record of more than 64 MiB", "is a quote left open?"),
             };
+            let error = malformed(self.path, reason, format!("line {line}"), hint);
+            return Some((SkipReason::Line, error));
+        }
+        if let Some(line) = record.stray {
+            let reason = "text behind the quote that ends a field";
+            let hint =
+                "write quotes within a quoted field twice, or end the field behind its quote";
             let error = malformed(self.path, reason, format!("line {line}"), hint);
             return Some((SkipReason::Line, error));
         }
@@ -197,6 +206,10 @@ impl<'a, R: BufRead> Records<'a, R> {
                 (_, byte) if byte == self.delimiter => {
                     record.fields += 1;
                     At::Start
+                }
+                (At::Quote, _) => {
+                    record.stray.get_or_insert(opened);
+                    At::Plain
                 }
                 _ => At::Plain,
             };
@@ -273,6 +286,18 @@ mod tests {
         assert!(kind.examples[0].contains("line 3"), "{:?}", kind.examples);
         assert!(kind.examples[1].contains("line 5"), "{:?}", kind.examples);
         assert_eq!(records(text, true).line_of(3), Some(6));
+    }
+
+    #[test]
+    fn a_quote_that_ends_in_a_later_record_takes_one_line_with_it() {
+        let text = "a,b\n1,x\n2,\"y\n3,z\n4,\"w\n5,q\n";
+        assert!(refused(text).contains("text behind the quote that ends a field at line 3"));
+        assert_eq!(kept(text), "a,b\n1,x\n3,z\n5,q\n");
+        let skipped = records(text, true).check().unwrap();
+        let (_, kind) = skipped.by_reason().next().unwrap();
+        assert_eq!(kind.count, 2);
+        assert!(kind.examples[0].contains("line 3"), "{:?}", kind.examples);
+        assert!(kind.examples[1].contains("line 5"), "{:?}", kind.examples);
     }
 
     #[test]

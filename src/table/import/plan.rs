@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Int32Array, RecordBatch, RecordBatchOptions};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema};
 
-use super::Source;
+use super::{Source, malformed};
 use crate::table::convert::{convert, refused_type, stored_name, stored_type};
 use crate::table::instances::CATEGORIES_KEY;
 use crate::table::schema::{self, Role};
@@ -40,7 +40,7 @@ impl Plan {
                 empty if empty.is_empty() => format!("column_{}", index + 1),
                 name => name,
             };
-            check_new(&name, field.name(), &columns, given)?;
+            check_new(&name, field.name(), &columns, source)?;
             let asked = roles.iter().position(|(column, _)| {
                 column == field.name() || *column == name || column == field.name().trim()
             });
@@ -90,18 +90,22 @@ impl Plan {
     }
 }
 
-fn check_new(name: &str, given: &str, known: &[PlannedColumn], all: &Schema) -> Result<()> {
+fn check_new(name: &str, given: &str, known: &[PlannedColumn], source: &dyn Source) -> Result<()> {
     let lower = name.to_lowercase();
     let twin = known
         .iter()
         .position(|column| column.field.name().to_lowercase() == lower);
     match twin {
         None => Ok(()),
-        Some(twin) => Err(Error::DuplicateColumn {
-            column: name.to_owned(),
-            first: format!("{:?}", all.field(twin).name()),
-            second: format!("{given:?}"),
-        }),
+        Some(twin) => {
+            let first = source.schema().field(twin).name();
+            Err(malformed(
+                source.path(),
+                format!("two columns would be `{name}`: {first:?} and {given:?}"),
+                format!("columns {} and {}", twin + 1, known.len() + 1),
+                "rename one of them; names are compared without case",
+            ))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::table::import::malformed;
 use crate::table::import::skipped::{Defect, SkipReason};
 
 /// The way out of all defects of one element.
-const HINT: &str = "mend the file, or skip what is malformed by a lenient import";
+pub(super) const HINT: &str = "mend the file, or skip what is malformed by a lenient import";
 
 /// An image, a category or an annotation as the file has it.
 pub(super) struct Entry<'a> {

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::entry::Entry;
+use super::entry::{Entry, HINT};
 use super::file::each;
 use crate::Result;
 use crate::table::import::json::Json;
+use crate::table::import::malformed;
 use crate::table::import::skipped::{Defect, Sieve, SkipReason};
 use crate::table::instances::Category;
 
@@ -53,6 +54,7 @@ impl Lists {
                 sieve.pass(taken).map(|_| ())
             },
         )?;
+        lists.drop_ambiguous(path, sieve)?;
         lists.categories.sort_by_key(|category| category.id);
         let labels = lists.categories.iter().zip(0..);
         lists.label_by_id = labels
@@ -101,6 +103,26 @@ impl Lists {
         self.skipped_images.remove(&id);
         self.image_by_id.insert(id, self.images.len());
         self.images.push(image);
+        Ok(())
+    }
+
+    /// Leaves out the first image of several with one id, too: without annotations, which nobody can tell
+    /// whose they are, it would be an image of nothing.
+    fn drop_ambiguous(&mut self, path: &Path, sieve: &mut Sieve) -> Result<()> {
+        if self.ambiguous.is_empty() {
+            return Ok(());
+        }
+        for image in &self.images {
+            if self.ambiguous.contains(&image.id) {
+                let position = format!("image {}", image.id);
+                let error = malformed(path, "the id of a later image", position, HINT);
+                sieve.refuse(SkipReason::DuplicateId, error)?;
+            }
+        }
+        self.images
+            .retain(|image| !self.ambiguous.contains(&image.id));
+        let ids = self.images.iter().map(|image| image.id);
+        self.image_by_id = ids.zip(0..).collect();
         Ok(())
     }
 
