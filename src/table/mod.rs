@@ -8,6 +8,7 @@ mod attempt;
 mod bounds;
 mod check;
 mod checkpoint;
+mod checksum;
 mod chunks;
 mod class_mask;
 mod columns;

@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::file::reader::ChunkReader;
 
 use super::append::conform;
+use super::checksum;
 use super::decode::{self, guarded};
 use super::delta::DeltaTable;
 use crate::storage::Location;
@@ -68,29 +69,36 @@ impl Rows {
     }
 
     /// Opens one data file for the columns of the schema that it has.
+    ///
+    /// What is read whole is compared with its checksum. A local file is read piece by piece, and may hold
+    /// much more than the columns that are wanted; elsewhere one request for the (bounded) file is cheapest.
     fn reader(&self, file: &ScanFile) -> Result<ParquetRecordBatchReader> {
         let place = self.location.join(&file.path);
-        // A local file is read piece by piece; elsewhere one request for the (bounded) file is
-        // cheapest.
-        match place.local_path() {
-            Some(path) => match File::open(&path) {
-                Ok(opened) => self.decoder(&place, opened),
-                Err(error) if error.kind() == ErrorKind::NotFound => Err(self.missing(file)),
-                Err(error) => Err(Error::storage("read", place.url(), error)),
-            },
-            None => match place.read_if_exists()? {
-                Some(bytes) => self.decoder(&place, bytes),
-                None => Err(self.missing(file)),
-            },
+        let Some(path) = place.local_path() else {
+            let bytes = place.read_if_exists()?.ok_or_else(|| self.missing(file))?;
+            checksum::check(&place, &file.path, &bytes[..])?;
+            let builder = decode::open(&place, bytes)?;
+            return self.decoder(&place, builder);
+        };
+        let opened = || {
+            File::open(&path).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => self.missing(file),
+                _ => Error::storage("read", place.url(), error),
+            })
+        };
+        let builder = decode::open(&place, opened()?)?;
+        let mut columns = builder.schema().fields().iter();
+        if columns.all(|column| self.schema.fields().find(column.name()).is_some()) {
+            checksum::check(&place, &file.path, opened()?)?;
         }
+        self.decoder(&place, builder)
     }
 
     fn decoder<T: ChunkReader + 'static>(
         &self,
         place: &Location,
-        bytes: T,
+        builder: ParquetRecordBatchReaderBuilder<T>,
     ) -> Result<ParquetRecordBatchReader> {
-        let builder = decode::open(place, bytes)?;
         let mask = projection(&builder, &self.schema);
         let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
         guarded(place, || builder.build())

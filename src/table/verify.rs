@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use delta_kernel::scan::state::ScanFile;
 
+use super::checksum;
 use super::decode;
 use super::delta::DeltaTable;
 use crate::{Error, Result};
@@ -92,13 +93,7 @@ impl DeltaTable {
             );
             return Err(damaged(reason));
         }
-        if let Some(told) = checksum_of(&file.path) {
-            let crc32 = crc32fast::hash(&bytes);
-            if crc32 != told {
-                let reason = format!("its checksum is {crc32:08x} and its name says {told:08x}");
-                return Err(damaged(reason));
-            }
-        }
+        checksum::check(&place, &file.path, &bytes[..])?;
         let builder = decode::open(&place, bytes)?;
         let batches = decode::guarded(&place, || {
             builder.build()?.collect::<Result<Vec<RecordBatch>, _>>()
@@ -125,15 +120,4 @@ impl DeltaTable {
 
 fn row_count(batches: &[RecordBatch]) -> u64 {
     batches.iter().map(|batch| batch.num_rows() as u64).sum()
-}
-
-/// The checksum that the name of a file tells; none in names of older and of other writers.
-fn checksum_of(name: &str) -> Option<u32> {
-    let (start, checksum) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
-    // Order, number and ULID; a file that took the place of others has a second ULID.
-    let is_ours = start.starts_with("part-") && matches!(start.matches('-').count(), 3 | 4);
-    let is_checksum = checksum.len() == 8;
-    (is_ours && is_checksum)
-        .then(|| u32::from_str_radix(checksum, 16).ok())
-        .flatten()
 }

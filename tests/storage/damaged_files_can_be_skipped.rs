@@ -87,6 +87,52 @@ fn what_is_left_of_a_pass_is_read_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_changed_byte_is_found_where_a_file_is_read_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = write(root.path()).reader().unwrap();
+    let all = reader.metrics("default").epoch(2);
+    let rows = all.read().unwrap();
+    let url = &reader.passes("default")[2].files[1].url;
+    let file = reader.location().join(url).local_path().unwrap();
+    let bytes = fs::read(&file).unwrap();
+    for place in (0..bytes.len()).step_by(bytes.len() / 50) {
+        let mut changed = bytes.clone();
+        changed[place] ^= 0b100;
+        fs::write(&file, changed).unwrap();
+        let error = all.read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {place}: {error}");
+        assert!(
+            error.to_string().contains(url.rsplit('/').next().unwrap()),
+            "{error}"
+        );
+    }
+    fs::write(&file, bytes).unwrap();
+    assert!(all.read().unwrap() == rows);
+}
+
+#[test]
+fn a_changed_byte_is_found_in_memory_whatever_is_read() {
+    let project = Project::open("memory://", "p").unwrap();
+    let run = project.run("r").start().unwrap();
+    let columns = Columns::new()
+        .with("example_id", (0..ROWS).collect::<Vec<i64>>())
+        .with("loss", vec![0.25_f32; ROWS as usize]);
+    let files = run.add_metrics("default", columns, None, None).unwrap();
+    let place = run.location().join(&files[0].url);
+    let mut bytes = place.read().unwrap().to_vec();
+    let middle = bytes.len() / 4;
+    bytes[middle] ^= 0b100;
+    place.delete().unwrap();
+    place.create(bytes).unwrap();
+    let losses = run
+        .reader()
+        .unwrap()
+        .metrics("default")
+        .values::<f32>("loss");
+    assert!(losses.unwrap_err().to_string().contains("checksum"));
+}
+
+#[test]
 fn a_ranking_leaves_out_what_is_missing() {
     let root = tempfile::tempdir().unwrap();
     let reader = write(root.path()).reader().unwrap();
