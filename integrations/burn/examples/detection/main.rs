@@ -14,6 +14,7 @@ mod args;
 mod batch;
 mod boxes;
 mod data;
+mod fit;
 mod grid;
 mod model;
 mod output;
@@ -61,7 +62,6 @@ use emberlens_burn::{IndexedDataset, Lens};
 
 use args::Args;
 use batch::SampleBatcher;
-use boxes::BoxRows;
 use grid::CONFIDENT;
 use model::{Detector, DetectorConfig};
 use program::{Ending, Failure, Launched};
@@ -144,9 +144,7 @@ fn run(args: &Args) -> Result<Ending, Failure> {
                 .confidence(f64::from(CONFIDENT))
                 .from_fn(output::instances),
         )
-        .collector(BoxRows {
-            names: names.clone(),
-        });
+        .collector(boxes::rows(names.clone()));
     // Burn's own log files have nothing that the run does not have.
     let logs = tempfile::tempdir()?;
     let training = lens

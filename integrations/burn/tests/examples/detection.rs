@@ -1,5 +1,6 @@
 //! `detection`: images, classes and boxes of a detector that learns.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -24,8 +25,11 @@ fn average_precision(run: &RunReader, epoch: i64) -> Vec<f64> {
     values.into_iter().map(Option::unwrap).collect()
 }
 
-/// The place, confidence and class of every box of `boxes_predicted`.
-fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), (f32, i32))> {
+/// Confidence, class and IoU of a box.
+type Seen = ((f32, i32), f32);
+
+/// The image and place of every box of `boxes_predicted`, and what is said of it.
+fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), Seen)> {
     let ids = images.values::<i64>("example_id").unwrap();
     let images = images.clone().columns(&["boxes_predicted"]).read().unwrap();
     let lists = images
@@ -39,7 +43,9 @@ fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), (f32, i32))> {
         let field = |name| boxes.column_by_name(name).unwrap();
         let confidences = field("confidence").as_primitive::<Float32Type>().values();
         let labels = field("label").as_primitive::<Int32Type>().values();
+        let ious = field("iou").as_primitive::<Float32Type>().values();
         let seen = confidences.iter().copied().zip(labels.iter().copied());
+        let seen = seen.zip(ious.iter().copied());
         all.extend((0..).map(|place| (id, place)).zip(seen));
     }
     all
@@ -89,6 +95,7 @@ fn it_learns_and_records_images_classes_and_boxes() {
     let instances = boxes.values::<i64>("instance").unwrap();
     let seen = boxes.values::<f32>("confidence").unwrap().into_iter();
     let seen = seen.zip(boxes.values::<i32>("predicted").unwrap());
+    let seen = seen.zip(boxes.values::<f32>("iou").unwrap());
     let keys = scenes.iter().copied().zip(instances.iter().copied());
     assert_eq!(keys.zip(seen).collect::<Vec<_>>(), predicted_boxes(&images));
     let within = |column: &str, from: f32, to: f32| {
@@ -109,6 +116,35 @@ fn it_learns_and_records_images_classes_and_boxes() {
         embedding(&rows, "box_embedding").unwrap().dim(),
         (scenes.len(), 64)
     );
+
+    // The rows join the table: boxes are shown with columns of it, and choose its rows.
+    let split = ["--split", "valid"];
+    let of_boxes = ["--root", ".", "--project", PROJECT];
+    let top = ["top", "detector", "--stream", "boxes", "--by", "iou"];
+    let top = [&of_boxes[..], &top, &split, &["--show", "file_name"]].concat();
+    assert!(program::emberlens(root.path(), top).contains("scene-"));
+    let table = table(root.path(), "valid");
+    let (where_, chosen) = ("iou < 0.5", boxes.values::<f32>("iou").unwrap());
+    let chosen = scenes.iter().zip(chosen).filter(|(_, iou)| *iou < 0.5);
+    let chosen: BTreeSet<i64> = chosen.map(|(scene, _)| *scene).collect();
+    let edit = [
+        "edit",
+        table.name(),
+        "--add",
+        "again:bool",
+        "--set",
+        "again=true",
+    ];
+    let edit = [&of_boxes[..], &edit, &["--where", where_], &split].concat();
+    let of_run = ["--run", "detector", "--stream", "boxes"];
+    program::emberlens(root.path(), [&edit[..], &of_run].concat());
+    let again = table
+        .latest()
+        .unwrap()
+        .column::<Option<bool>>("again")
+        .unwrap();
+    let again = (0..).zip(again).filter(|(_, yes)| *yes == Some(true));
+    assert_eq!(again.map(|(row, _)| row).collect::<BTreeSet<i64>>(), chosen);
 
     // Boxes of all epochs and splits, and images, have coordinates of their own.
     let all = run.metrics("boxes").read().unwrap().num_rows();

@@ -18,6 +18,9 @@ mod text;
 
 // The examples' own modules, so that their tests run too.
 #[allow(dead_code)]
+#[path = "../../examples/detection/fit.rs"]
+mod fit;
+#[allow(dead_code)]
 #[path = "../../examples/detection/grid.rs"]
 mod grid;
 #[allow(dead_code)]
