@@ -17,9 +17,9 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Of a box in an image with these objects.
+    /// Of a box in an image with these objects; boxes around crowds are none.
     pub fn of(bbox: &BBox, truth: &[TrueInstance<BBox>]) -> Self {
-        let objects: Vec<_> = truth.iter().collect();
+        let objects: Vec<_> = truth.iter().filter(|one| !one.crowd).collect();
         let fits = objects.iter().map(|object| bbox.iou(&object.geometry));
         let nearest = fits.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
         let shown = nearest.filter(|(_, iou)| *iou >= TOUCHES).map(|(at, _)| at);
@@ -66,5 +66,20 @@ mod tests {
         };
         assert_eq!(Fit::of(&bbox(30.0, 40.0), &truth), none);
         assert_eq!(Fit::of(&bbox(0.0, 10.0), &[]), none);
+    }
+
+    #[test]
+    fn a_crowd_is_no_object() {
+        let alone = [TrueInstance::new(bbox(0.0, 10.0), 3)];
+        let crowds = [
+            TrueInstance::new(bbox(0.0, 9.0), 4).crowd(true),
+            TrueInstance::new(bbox(20.0, 30.0), 4).crowd(true),
+        ];
+        let among = [&crowds[..], &alone].concat();
+        // The first box fits a crowd better than the object, the second nothing else.
+        for seen in [bbox(0.0, 9.0), bbox(20.0, 30.0)] {
+            assert_eq!(Fit::of(&seen, &among), Fit::of(&seen, &alone));
+        }
+        assert_eq!(Fit::of(&bbox(0.0, 9.0), &among).overlap, Some(0.0));
     }
 }
