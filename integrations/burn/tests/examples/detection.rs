@@ -247,7 +247,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         root.path(),
         &["--scenes=48", "--epochs=2", "--reduce=none"],
     );
-    let folder = other.path().join("shapes");
+    let folder = other.path().join("my shapes"); // with a blank, as many have
     write_data_set(root.path(), &folder);
     let data = folder.display().to_string();
     let arguments = ["--data", &data, "--epochs=2", "--reduce=none"];
@@ -260,7 +260,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         };
         assert_eq!(of(root.path()), of(other.path()), "{column}");
     }
-    assert_eq!(table(other.path(), "valid").name(), "shapes-val");
+    assert_eq!(table(other.path(), "valid").name(), "my shapes-val");
     // A second run shares the tables.
     text(NAME, other.path(), &arguments);
     let tables = project(other.path(), PROJECT).tables();
@@ -274,7 +274,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
     let output = program::run(NAME, other.path(), &arguments);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
-        error.contains("table `shapes-train` holds other data"),
+        error.contains("table `my shapes-train` holds other data"),
         "{error}"
     );
 }

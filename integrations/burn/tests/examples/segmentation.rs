@@ -110,7 +110,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         root.path(),
         &["--scenes=24", "--epochs=2", "--reduce=none"],
     );
-    let folder = other.path().join("shapes");
+    let folder = other.path().join("my shapes"); // with a blank, as many have
     write_data_set(root.path(), &folder);
     let data = folder.display().to_string();
     let arguments = ["--data", &data, "--epochs=2", "--reduce=none"];
