@@ -265,16 +265,75 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
     text(NAME, other.path(), &arguments);
     let tables = project(other.path(), PROJECT).tables();
     assert_eq!(tables.list_folders().unwrap().len(), 2);
-    // Another data set of that name is not taken for it.
-    std::fs::rename(
-        folder.join("train/scene-00047.png"),
-        folder.join("train/other.png"),
-    )
-    .unwrap();
-    let output = program::run(NAME, other.path(), &arguments);
+}
+
+/// Moves the left edge of the first box in a file of annotations.
+fn move_a_box(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let left = &mut document["annotations"][0]["bbox"][0];
+    *left = (left.as_f64().unwrap() + 1.0).into();
+    std::fs::write(file, document.to_string()).unwrap();
+}
+
+#[test]
+fn a_data_set_that_changed_is_not_taken_for_its_table_and_edits_of_the_table_are_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let short = ["--epochs=1", "--reduce=none"];
+    text(NAME, root.path(), &[&short[..], &["--scenes=12"]].concat());
+    let folder = root.path().join("shapes");
+    write_data_set(root.path(), &folder);
+    let data = folder.display().to_string();
+    let arguments = [&short[..], &["--data", &data]].concat();
+    text(NAME, root.path(), &arguments);
+    // An edit of the table counts, and is none of the files.
+    let edit =
+        "--root . --project scenes edit shapes-train --add note:string --set note=odd --rows 3";
+    program::emberlens(root.path(), edit.split_whitespace());
+    text(NAME, root.path(), &arguments);
+    let scenes = project(root.path(), PROJECT);
+    let table = scenes.table("shapes-train").unwrap();
+    let runs = scenes.runs().unwrap().into_iter().map(Result::unwrap);
+    let last = runs.max_by_key(|run| run.created_us).unwrap();
+    let pass = scenes
+        .open_run(&last.id)
+        .unwrap()
+        .latest_pass("default", "train");
+    let learned = pass.unwrap().table.unwrap();
+    assert_eq!((table.revision(), learned.revision), (1, 1));
+
+    let annotations = folder.join("annotations/instances_train.json");
+    let before = std::fs::read(&annotations).unwrap();
+    move_a_box(&annotations);
+    let output = program::run(NAME, root.path(), &arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let told = [
+        "table `shapes-train` holds other data than",
+        "another name",
+        data.as_str(),
+    ];
+    assert!(told.iter().all(|part| error.contains(part)), "{error}");
+    let table = table.latest().unwrap();
+    let notes = table.column::<Option<String>>("note").unwrap();
+    assert_eq!((table.revision(), notes[3].as_deref()), (1, Some("odd")));
+    // The way out: another name has a table of its own.
+    std::fs::rename(&folder, root.path().join("moved")).unwrap();
+    let moved = root.path().join("moved").display().to_string();
+    text(
+        NAME,
+        root.path(),
+        &[&short[..], &["--data", &moved]].concat(),
+    );
+    // An image that changed is told too.
+    std::fs::rename(root.path().join("moved"), &folder).unwrap();
+    std::fs::write(&annotations, before).unwrap();
+    let image = |row: usize| folder.join(format!("train/scene-{row:05}.png"));
+    std::fs::copy(image(1), image(0)).unwrap();
+    let output = program::run(NAME, root.path(), &arguments);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
-        error.contains("table `my shapes-train` holds other data"),
+        error.contains("table `shapes-train` holds other data"),
         "{error}"
     );
 }

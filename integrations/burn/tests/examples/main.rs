@@ -24,6 +24,9 @@ mod fit;
 #[path = "../../examples/detection/grid.rs"]
 mod grid;
 #[allow(dead_code)]
+#[path = "../../examples/shared/imported.rs"]
+mod imported;
+#[allow(dead_code)]
 #[path = "../../examples/detection/sample.rs"]
 mod sample;
 #[allow(dead_code, unused_imports)]
