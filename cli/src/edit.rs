@@ -191,13 +191,17 @@ impl Edit {
         if !passes.is_empty() {
             return Ok(rows.into_iter().collect());
         }
+        let others: Vec<PassRecord> = reader.passes(&stream).into_iter().filter(meant).collect();
+        if !others.is_empty() && others.iter().all(|pass| pass.table.is_none()) {
+            return Err(joins_no_table(reader, &stream, table)?);
+        }
         Err(Error::NotFound {
             what: "complete pass over the table",
             name: table.name().to_owned(),
-            hint: match (known.is_empty(), reader.passes(&stream).iter().any(meant)) {
+            hint: match (known.is_empty(), others.is_empty()) {
                 (false, _) => format!("by split and epoch there are: {}", known.join(", ")),
-                (true, true) => "the passes that are meant were collected on other tables".into(),
-                (true, false) => "the stream has none".into(),
+                (true, false) => "the passes that are meant were collected on other tables".into(),
+                (true, true) => "the stream has none".into(),
             },
             place: reader.url(),
         })
@@ -211,6 +215,28 @@ impl Edit {
         added.is_some_and(|(_, kind)| *kind == ColumnKind::String)
             || field.is_ok_and(|field| is_text(field.data_type()))
     }
+}
+
+/// The error for a stream whose `example_id` counts no rows of a table.
+fn joins_no_table(reader: &RunReader, stream: &str, table: &Table) -> Result<Error> {
+    let mut joined = Vec::new();
+    for other in reader.streams() {
+        let passes = reader.passes_over(&other, table)?;
+        joined.extend((!passes.is_empty()).then_some(other));
+    }
+    let way_out = match joined.is_empty() {
+        true => "collect with the table that the samples are from".to_owned(),
+        false => format!("--stream with one that joins it: {}", joined.join(", ")),
+    };
+    Ok(Error::invalid(
+        "stream",
+        stream,
+        format!(
+            "its rows join no table, so that none of `{}` can be chosen by them",
+            table.name()
+        ),
+        way_out,
+    ))
 }
 
 /// Split and epoch of a pass.

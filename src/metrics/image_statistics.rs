@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, Limits};
 use ndarray::{Array2, ArrayView3, Axis};
 
 use crate::table::Columns;
@@ -93,7 +93,8 @@ impl ImageStatistics {
         })
     }
 
-    /// Of an encoded image, PNG or JPEG.
+    /// Of an encoded image, PNG or JPEG, as its EXIF orientation turns it: `width` and `height` are those
+    /// of the image as it is shown, and of an imported table.
     ///
     /// # Memory
     /// Up to 20 bytes a pixel; an image that claims more than 1 GiB is refused before it is allocated.
@@ -114,8 +115,8 @@ impl ImageStatistics {
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|error| wrong(error.to_string()))?;
-        reader.limits(limits);
-        let image = reader.decode().map_err(|error| wrong(error.to_string()))?;
+        reader.limits(limits.clone());
+        let image = decoded(reader, limits).map_err(|error| wrong(error.to_string()))?;
         let (height, width) = (image.height() as usize, image.width() as usize);
         let (channels, bytes) = match image {
             DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
@@ -125,6 +126,17 @@ impl ImageStatistics {
         let pixels = ArrayView3::from_shape((height, width, channels), &bytes);
         Self::of_pixels(pixels.map_err(|error| wrong(error.to_string()))?)
     }
+}
+
+/// The pixels as the image is shown; those that the header claims must be within the limits.
+fn decoded(reader: ImageReader<Cursor<&[u8]>>, mut limits: Limits) -> ImageResult<DynamicImage> {
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    limits.reserve(decoder.total_bytes())?;
+    decoder.set_limits(limits)?;
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 /// Mean and population variance, each by a pass of its own.
@@ -183,9 +195,52 @@ pub fn image_statistics_columns(images: &[ImageStatistics]) -> Columns {
 
 #[cfg(test)]
 mod tests {
+    use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
     use ndarray::{Array3, arr3};
 
     use super::*;
+    use crate::table::import::{ImageFolder, image_folder};
+
+    /// A JPEG of 6 x 4 pixels, dark above and light below, that says how it is to be turned.
+    fn turned(orientation: u8) -> Vec<u8> {
+        let mut exif = b"II*\0\x08\0\0\0\x01\0".to_vec();
+        // Tag 0x112, one number of 16 bits; no further directory.
+        exif.extend([0x12, 1, 3, 0, 1, 0, 0, 0, orientation]);
+        exif.extend([0; 7]);
+        let grey: Vec<u8> = (0..24).map(|at| 60 * (at / 6) + at % 6).collect();
+        let mut bytes = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
+        encoder.set_exif_metadata(exif).unwrap();
+        encoder
+            .write_image(&grey, 6, 4, ExtendedColorType::L8)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_turned_photo_has_the_sides_that_its_table_has() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let class = folder.path().join("class");
+        std::fs::create_dir(&class).unwrap();
+        let upright = ImageStatistics::of_encoded(&turned(1)).unwrap();
+        let mut sides = Vec::new();
+        for orientation in 1..=8 {
+            let photo = turned(orientation);
+            let found = ImageStatistics::of_encoded(&photo).unwrap();
+            sides.push((found.width as i32, found.height as i32));
+            assert!((found.brightness - upright.brightness).abs() < 1e-9);
+            assert!((found.contrast - upright.contrast).abs() < 1e-9);
+            assert!((found.sharpness - upright.sharpness).abs() < 1e-9);
+            std::fs::write(class.join(format!("{orientation}.jpg")), photo).unwrap();
+        }
+        let tables = crate::storage::Location::open("memory://").unwrap();
+        let options = ImageFolder::default();
+        let table = image_folder(&tables, "photos", folder.path(), options).unwrap();
+        let of = |side| table.table.column::<i32>(side).unwrap();
+        let imported: Vec<_> = of("width").into_iter().zip(of("height")).collect();
+        assert_eq!(sides, imported);
+        assert_eq!((sides[0], sides[5]), ((6, 4), (4, 6)));
+    }
 
     #[test]
     fn one_colour_is_flat() {

@@ -136,8 +136,8 @@ fn every_image_as_torchmetrics_has_it() {
     }
 }
 
-#[test]
-fn boundaries_are_those_that_an_erosion_takes_away() {
+/// Masks, and their boundary IoU by OpenCV's erosion for several widths.
+fn boundaries() -> (Vec<SegmentedImage>, Vec<Value>) {
     let text = include_str!("../inputs/boundaries.json");
     let document: Value = serde_json::from_str(text).unwrap();
     let mask = |rows: &Value| {
@@ -147,11 +147,40 @@ fn boundaries_are_those_that_an_erosion_takes_away() {
         })
     };
     let images = document["images"].as_array().unwrap().iter();
-    let images: Vec<_> = images
+    let images = images
         .map(|one| SegmentedImage::new(mask(&one["truth"]), mask(&one["predicted"])))
         .collect();
+    (images, document["shares"].as_array().unwrap().clone())
+}
+
+/// The columns of boundary IoU are those of the document.
+fn assert_boundaries(batch: &RecordBatch, expected: &Value) {
+    let mean = values::<Option<f64>>(batch, "mean_boundary_iou").unwrap();
+    let expected = expected["iou"].as_array().unwrap();
+    assert_eq!(batch.num_rows(), expected.len());
+    for (row, expected) in expected.iter().enumerate() {
+        let list = batch["boundary_iou"].as_list::<i32>().value(row);
+        let list = list.as_primitive::<Float32Type>();
+        let known: Vec<f64> = expected
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_f64)
+            .collect();
+        for class in 0..4 {
+            let found = list.is_valid(class).then(|| f64::from(list.value(class)));
+            close(found, &expected[class], "boundary of an image");
+        }
+        let expected = known.iter().sum::<f64>() / known.len() as f64;
+        assert!((mean[row].unwrap() - expected).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn boundaries_are_those_that_an_erosion_takes_away() {
+    let (images, shares) = boundaries();
     let plain = SegmentationOptions::new(4).void(9);
-    for expected in document["shares"].as_array().unwrap() {
+    for expected in &shares {
         let share = expected["share"].as_f64().unwrap();
         let options = plain.clone().boundary(share);
         let found = evaluate_segmentation(&images, &options).unwrap();
@@ -163,24 +192,7 @@ fn boundaries_are_those_that_an_erosion_takes_away() {
             );
         }
         let batch = segmentation_columns(&images, &options).unwrap();
-        let batch = batch.into_batch("test").unwrap();
-        let mean = values::<Option<f64>>(&batch, "mean_boundary_iou").unwrap();
-        for (row, expected) in expected["iou"].as_array().unwrap().iter().enumerate() {
-            let list = batch["boundary_iou"].as_list::<i32>().value(row);
-            let list = list.as_primitive::<Float32Type>();
-            let known: Vec<f64> = expected
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(Value::as_f64)
-                .collect();
-            for class in 0..4 {
-                let found = list.is_valid(class).then(|| f64::from(list.value(class)));
-                close(found, &expected[class], "boundary of an image");
-            }
-            let expected = known.iter().sum::<f64>() / known.len() as f64;
-            assert!((mean[row].unwrap() - expected).abs() < 1e-6);
-        }
+        assert_boundaries(&batch.into_batch("test").unwrap(), expected);
         let rows = found.columns().into_batch("test").unwrap();
         assert!(rows.column_by_name("boundary_iou").is_some());
     }
@@ -236,6 +248,33 @@ fn through_a_pass_with_masks_and_rows_of_classes() {
     let iou: Vec<Option<f64>> = reader.metrics("per_class").values("iou").unwrap();
     for (class, found) in iou.into_iter().enumerate() {
         close(found, &document["all"]["iou"][class], "iou");
+    }
+}
+
+#[test]
+fn through_a_pass_with_boundaries() {
+    let (images, shares) = boundaries();
+    let run = Project::open("memory://", "p").unwrap();
+    let run = run.run("r").start().unwrap();
+    for (epoch, expected) in shares.iter().enumerate() {
+        let share = expected["share"].as_f64().unwrap();
+        collect_metrics(&images)
+            .predictor(|batch: &Vec<SegmentedImage>| Ok(batch.clone()))
+            .collector(Segmentation::new(4).void(9).boundary(share))
+            .without_table()
+            .split("valid")
+            .epoch(epoch as i64)
+            .loader(Loader::batch_size(2))
+            .into_run(&run)
+            .unwrap();
+        let reader = run.reader().unwrap();
+        let of = |stream| reader.metrics(stream).split("valid").epoch(epoch as i64);
+        assert_boundaries(&of("default").read().unwrap(), expected);
+        let classes: Vec<Option<f64>> = of("per_class").values("boundary_iou").unwrap();
+        assert_eq!(classes.len(), 4);
+        for (class, found) in classes.into_iter().enumerate() {
+            close(found, &expected["all"][class], "boundary of a class");
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-use emberlens::table::Table;
+use emberlens::run::{IfExists, MetricsTableWriter, Project};
+use emberlens::table::{Columns, Table};
 use serde_json::json;
 
 use crate::example::{Example, stderr};
@@ -263,6 +264,29 @@ fn a_condition_may_begin_with_a_minus() {
     let condition = "-example_id <= -3";
     example.text(&["edit", "ink", "--set", "label=1", "--where", condition]);
     assert_eq!(labels(&example), [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_stream_that_joins_no_table_chooses_no_rows() {
+    let example = Example::new();
+    let root = example.root().display().to_string();
+    let digits = Project::open(&root, "digits").unwrap();
+    let run = digits.run("cnn").if_exists(IfExists::Reuse);
+    let run = run.start().unwrap();
+    let mut writer = MetricsTableWriter::new(&run).stream("per_class");
+    let columns = Columns::new().with("iou", vec![0.25_f32, 0.75]);
+    writer.add_batch(columns).unwrap();
+    writer.finalize().unwrap();
+    run.complete().unwrap();
+    let edit = ["edit", "ink", "--set", "label=1", "--where", "iou < 0.5"];
+    let of_run = ["--run", "cnn", "--stream", "per_class"];
+    let text = fails(&example, &[&edit[..], &of_run].concat(), 1);
+    assert!(
+        text.contains("stream = per_class: its rows join no table")
+            && text.contains("joins it: default"),
+        "{text}"
+    );
+    assert_eq!(labels(&example), [0, 1, 1, 0], "nothing was changed");
 }
 
 #[test]

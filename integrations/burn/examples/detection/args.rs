@@ -14,7 +14,7 @@ use crate::scenes::Augmentation;
 pub struct Args {
     /// A COCO data set to train on in place of generated scenes: the folder with
     /// `annotations/instances_train*.json`, `annotations/instances_val*.json` and the folders of images
-    /// that they are named after.
+    /// that they are named after. It is imported once; a folder that changed since needs another name.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Generated scenes to train on; a quarter as many more are for validation.

@@ -7,9 +7,9 @@ use emberlens::table::Table;
 use emberlens::table::import::{CocoOptions, ImageFolder, coco};
 
 use crate::args::Args;
+use crate::imported::open_or_import;
 use crate::program::Failure;
 use crate::scenes;
-use crate::table::open_or_create;
 
 /// Images of this size and less go into the tables.
 const LARGEST_IMAGE: u64 = 64 << 20;
@@ -35,7 +35,7 @@ pub fn load(project: &Project, args: &Args) -> Result<([Table; 2], Vec<String>),
     }
 }
 
-/// One part of a COCO data set, imported by the first run that reads it.
+/// One part of a COCO data set, imported by the first run that reads it and compared by those that follow.
 ///
 /// Burn's `ImageFolderDataset::new_coco_detection` (feature `vision`) reads such a folder too. It is not
 /// taken, because it keeps no ids, names of classes, areas and crowds: predictions could not be named, nor
@@ -52,14 +52,9 @@ fn data_set(project: &Project, folder: &Path, part: &str) -> Result<Table, Failu
         max_image_bytes: LARGEST_IMAGE,
         ..ImageFolder::default()
     };
-    let create = || {
-        let options = CocoOptions::new().images(&images, stored);
-        Ok(coco(&project.tables(), &table, &annotations, &options)?.table)
-    };
-    // The table of another folder of that name is none of these images.
-    open_or_create(project, &table, create, |table| {
-        let files = table.column::<String>("file_name")?;
-        Ok(files.iter().all(|name| images.join(name).exists()))
+    open_or_import(project, &table, &whole, |tables| {
+        let options = CocoOptions::new().images(&images, stored.clone());
+        Ok(coco(tables, &table, &annotations, &options)?.table)
     })
 }
 

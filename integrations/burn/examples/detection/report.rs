@@ -84,7 +84,9 @@ fn classes(out: &mut String, run: &RunReader, names: &[String]) -> Result<(), Fa
 
 /// What the boxes of the last validation that fit badly have in common.
 fn errors(out: &mut String, run: &RunReader) -> Result<(), Failure> {
-    let Some(last) = run.latest_pass(boxes::STREAM, "valid") else {
+    let last = run.latest_pass(boxes::STREAM, "valid");
+    // Without a confident box in the run there are no columns.
+    let Some(last) = last.filter(|pass| pass.rows > 0) else {
         return Ok(());
     };
     let rows = run.metrics(boxes::STREAM).split("valid").epoch(last.epoch);
@@ -136,7 +138,12 @@ fn next(run: &RunReader, root: Option<&str>) -> Result<String, Failure> {
     Ok(next
         .add(&format!("show {}", run.name()))
         .top("default", "valid", "fn", shown)
-        .top(boxes::STREAM, "valid", "iou --lowest", "--show size")
+        .top(
+            boxes::STREAM,
+            "valid",
+            "iou --lowest",
+            &format!("--show size {shown}"),
+        )
         .plot(boxes::EMBEDDING, "--color label -o boxes.png")
         .plot(boxes::EMBEDDING, "--color iou -o boxes-iou.png")
         .export(boxes::STREAM, "boxes.parquet")

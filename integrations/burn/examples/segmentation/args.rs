@@ -14,7 +14,8 @@ use crate::scenes::Augmentation;
 pub struct Args {
     /// Images and masks to train on in place of generated scenes: the folder with `images/training`,
     /// `images/validation`, `annotations/training`, `annotations/validation` and `classes.txt`, whose
-    /// lines are `ID NAME`, for example `7 road`.
+    /// lines are `ID NAME`, for example `7 road`. It is imported once; a folder that changed since
+    /// needs another name.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Id of pixels that belong to no class (with --data).

@@ -7,10 +7,10 @@ use emberlens::table::Table;
 use emberlens::table::import::{ClassMasks, class_masks};
 
 use crate::args::Args;
+use crate::imported::open_or_import;
 use crate::program::Failure;
 use crate::sample::Classes;
 use crate::scenes;
-use crate::table::open_or_create;
 
 /// Images of this size and less go into the tables.
 const LARGEST_IMAGE: u64 = 64 << 20;
@@ -40,7 +40,7 @@ pub fn load(project: &Project, args: &Args) -> Result<([Table; 2], Classes), Fai
     }
 }
 
-/// One part of a data set, imported by the first run that reads it.
+/// One part of a data set, imported by the first run that reads it and compared by those that follow.
 ///
 /// Burn's `ImageFolderDataset::new_segmentation_with_items` (feature `vision`) reads pairs of images and
 /// masks too. It is not taken, because it finds no pairs, keeps ids with gaps and no void, and ends the
@@ -57,14 +57,9 @@ fn data_set(
     let name = whole.file_name().unwrap_or_default().to_string_lossy();
     let table = format!("{name}-{part}");
     let images = whole.join("images").join(part);
-    let create = || {
+    open_or_import(project, &table, &whole, |tables| {
         let masks = whole.join("annotations").join(part);
-        Ok(class_masks(&project.tables(), &table, &images, &masks, options)?.table)
-    };
-    // The table of another folder of that name is none of these images.
-    open_or_create(project, &table, create, |table| {
-        let files = table.column::<String>("path")?;
-        Ok(files.iter().all(|name| images.join(name).exists()))
+        Ok(class_masks(tables, &table, &images, &masks, options)?.table)
     })
 }
 

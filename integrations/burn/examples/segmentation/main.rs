@@ -28,6 +28,8 @@ mod arguments;
 mod convolution;
 #[path = "../shared/epochs.rs"]
 mod epochs;
+#[path = "../shared/imported.rs"]
+mod imported;
 #[path = "../shared/next.rs"]
 mod next;
 #[path = "../shared/program.rs"]

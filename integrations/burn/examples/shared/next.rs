@@ -85,7 +85,8 @@ impl<'a> Next<'a> {
     pub fn export_coco(self, file: &str) -> Self {
         match &self.table {
             Some(table) => {
-                let line = format!("export --table {} --format coco -o {file}", table.name());
+                let name = quoted(table.name());
+                let line = format!("export --table {name} --format coco -o {file}");
                 self.add(&line)
             }
             None => self,

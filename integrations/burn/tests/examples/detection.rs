@@ -1,5 +1,6 @@
 //! `detection`: images, classes and boxes of a detector that learns.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -24,8 +25,11 @@ fn average_precision(run: &RunReader, epoch: i64) -> Vec<f64> {
     values.into_iter().map(Option::unwrap).collect()
 }
 
-/// The place, confidence and class of every box of `boxes_predicted`.
-fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), (f32, i32))> {
+/// Confidence, class and IoU of a box.
+type Seen = ((f32, i32), f32);
+
+/// The image and place of every box of `boxes_predicted`, and what is said of it.
+fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), Seen)> {
     let ids = images.values::<i64>("example_id").unwrap();
     let images = images.clone().columns(&["boxes_predicted"]).read().unwrap();
     let lists = images
@@ -39,7 +43,9 @@ fn predicted_boxes(images: &Metrics) -> Vec<((i64, i64), (f32, i32))> {
         let field = |name| boxes.column_by_name(name).unwrap();
         let confidences = field("confidence").as_primitive::<Float32Type>().values();
         let labels = field("label").as_primitive::<Int32Type>().values();
+        let ious = field("iou").as_primitive::<Float32Type>().values();
         let seen = confidences.iter().copied().zip(labels.iter().copied());
+        let seen = seen.zip(ious.iter().copied());
         all.extend((0..).map(|place| (id, place)).zip(seen));
     }
     all
@@ -89,6 +95,7 @@ fn it_learns_and_records_images_classes_and_boxes() {
     let instances = boxes.values::<i64>("instance").unwrap();
     let seen = boxes.values::<f32>("confidence").unwrap().into_iter();
     let seen = seen.zip(boxes.values::<i32>("predicted").unwrap());
+    let seen = seen.zip(boxes.values::<f32>("iou").unwrap());
     let keys = scenes.iter().copied().zip(instances.iter().copied());
     assert_eq!(keys.zip(seen).collect::<Vec<_>>(), predicted_boxes(&images));
     let within = |column: &str, from: f32, to: f32| {
@@ -109,6 +116,35 @@ fn it_learns_and_records_images_classes_and_boxes() {
         embedding(&rows, "box_embedding").unwrap().dim(),
         (scenes.len(), 64)
     );
+
+    // The rows join the table: boxes are shown with columns of it, and choose its rows.
+    let split = ["--split", "valid"];
+    let of_boxes = ["--root", ".", "--project", PROJECT];
+    let top = ["top", "detector", "--stream", "boxes", "--by", "iou"];
+    let top = [&of_boxes[..], &top, &split, &["--show", "file_name"]].concat();
+    assert!(program::emberlens(root.path(), top).contains("scene-"));
+    let table = table(root.path(), "valid");
+    let (where_, chosen) = ("iou < 0.5", boxes.values::<f32>("iou").unwrap());
+    let chosen = scenes.iter().zip(chosen).filter(|(_, iou)| *iou < 0.5);
+    let chosen: BTreeSet<i64> = chosen.map(|(scene, _)| *scene).collect();
+    let edit = [
+        "edit",
+        table.name(),
+        "--add",
+        "again:bool",
+        "--set",
+        "again=true",
+    ];
+    let edit = [&of_boxes[..], &edit, &["--where", where_], &split].concat();
+    let of_run = ["--run", "detector", "--stream", "boxes"];
+    program::emberlens(root.path(), [&edit[..], &of_run].concat());
+    let again = table
+        .latest()
+        .unwrap()
+        .column::<Option<bool>>("again")
+        .unwrap();
+    let again = (0..).zip(again).filter(|(_, yes)| *yes == Some(true));
+    assert_eq!(again.map(|(row, _)| row).collect::<BTreeSet<i64>>(), chosen);
 
     // Boxes of all epochs and splits, and images, have coordinates of their own.
     let all = run.metrics("boxes").read().unwrap().num_rows();
@@ -211,7 +247,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         root.path(),
         &["--scenes=48", "--epochs=2", "--reduce=none"],
     );
-    let folder = other.path().join("shapes");
+    let folder = other.path().join("my shapes"); // with a blank, as many have
     write_data_set(root.path(), &folder);
     let data = folder.display().to_string();
     let arguments = ["--data", &data, "--epochs=2", "--reduce=none"];
@@ -224,18 +260,77 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         };
         assert_eq!(of(root.path()), of(other.path()), "{column}");
     }
-    assert_eq!(table(other.path(), "valid").name(), "shapes-val");
+    assert_eq!(table(other.path(), "valid").name(), "my shapes-val");
     // A second run shares the tables.
     text(NAME, other.path(), &arguments);
     let tables = project(other.path(), PROJECT).tables();
     assert_eq!(tables.list_folders().unwrap().len(), 2);
-    // Another data set of that name is not taken for it.
-    std::fs::rename(
-        folder.join("train/scene-00047.png"),
-        folder.join("train/other.png"),
-    )
-    .unwrap();
-    let output = program::run(NAME, other.path(), &arguments);
+}
+
+/// Moves the left edge of the first box in a file of annotations.
+fn move_a_box(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let left = &mut document["annotations"][0]["bbox"][0];
+    *left = (left.as_f64().unwrap() + 1.0).into();
+    std::fs::write(file, document.to_string()).unwrap();
+}
+
+#[test]
+fn a_data_set_that_changed_is_not_taken_for_its_table_and_edits_of_the_table_are_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let short = ["--epochs=1", "--reduce=none"];
+    text(NAME, root.path(), &[&short[..], &["--scenes=12"]].concat());
+    let folder = root.path().join("shapes");
+    write_data_set(root.path(), &folder);
+    let data = folder.display().to_string();
+    let arguments = [&short[..], &["--data", &data]].concat();
+    text(NAME, root.path(), &arguments);
+    // An edit of the table counts, and is none of the files.
+    let edit =
+        "--root . --project scenes edit shapes-train --add note:string --set note=odd --rows 3";
+    program::emberlens(root.path(), edit.split_whitespace());
+    text(NAME, root.path(), &arguments);
+    let scenes = project(root.path(), PROJECT);
+    let table = scenes.table("shapes-train").unwrap();
+    let runs = scenes.runs().unwrap().into_iter().map(Result::unwrap);
+    let last = runs.max_by_key(|run| run.created_us).unwrap();
+    let pass = scenes
+        .open_run(&last.id)
+        .unwrap()
+        .latest_pass("default", "train");
+    let learned = pass.unwrap().table.unwrap();
+    assert_eq!((table.revision(), learned.revision), (1, 1));
+
+    let annotations = folder.join("annotations/instances_train.json");
+    let before = std::fs::read(&annotations).unwrap();
+    move_a_box(&annotations);
+    let output = program::run(NAME, root.path(), &arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let told = [
+        "table `shapes-train` holds other data than",
+        "another name",
+        data.as_str(),
+    ];
+    assert!(told.iter().all(|part| error.contains(part)), "{error}");
+    let table = table.latest().unwrap();
+    let notes = table.column::<Option<String>>("note").unwrap();
+    assert_eq!((table.revision(), notes[3].as_deref()), (1, Some("odd")));
+    // The way out: another name has a table of its own.
+    std::fs::rename(&folder, root.path().join("moved")).unwrap();
+    let moved = root.path().join("moved").display().to_string();
+    text(
+        NAME,
+        root.path(),
+        &[&short[..], &["--data", &moved]].concat(),
+    );
+    // An image that changed is told too.
+    std::fs::rename(root.path().join("moved"), &folder).unwrap();
+    std::fs::write(&annotations, before).unwrap();
+    let image = |row: usize| folder.join(format!("train/scene-{row:05}.png"));
+    std::fs::copy(image(1), image(0)).unwrap();
+    let output = program::run(NAME, root.path(), &arguments);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
         error.contains("table `shapes-train` holds other data"),

@@ -18,8 +18,14 @@ mod text;
 
 // The examples' own modules, so that their tests run too.
 #[allow(dead_code)]
+#[path = "../../examples/detection/fit.rs"]
+mod fit;
+#[allow(dead_code)]
 #[path = "../../examples/detection/grid.rs"]
 mod grid;
+#[allow(dead_code)]
+#[path = "../../examples/shared/imported.rs"]
+mod imported;
 #[allow(dead_code)]
 #[path = "../../examples/detection/sample.rs"]
 mod sample;

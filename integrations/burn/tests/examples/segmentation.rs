@@ -110,7 +110,7 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         root.path(),
         &["--scenes=24", "--epochs=2", "--reduce=none"],
     );
-    let folder = other.path().join("shapes");
+    let folder = other.path().join("my shapes"); // with a blank, as many have
     write_data_set(root.path(), &folder);
     let data = folder.display().to_string();
     let arguments = ["--data", &data, "--epochs=2", "--reduce=none"];
@@ -123,6 +123,44 @@ fn the_same_scenes_as_a_data_set_are_learned_the_same() {
         };
         assert_eq!(of(root.path()), of(other.path()), "{column}");
     }
+}
+
+#[test]
+fn a_data_set_that_changed_is_not_taken_for_its_table() {
+    let root = tempfile::tempdir().unwrap();
+    let short = ["--epochs=1", "--reduce=none"];
+    text(NAME, root.path(), &[&short[..], &["--scenes=8"]].concat());
+    let folder = root.path().join("shapes");
+    write_data_set(root.path(), &folder);
+    let data = folder.display().to_string();
+    let arguments = [&short[..], &["--data", &data]].concat();
+    text(NAME, root.path(), &arguments);
+    text(NAME, root.path(), &arguments); // the same data set has the same tables
+    let tables = project(root.path(), PROJECT).tables();
+    assert_eq!(tables.list_folders().unwrap().len(), 4);
+    let error = |more: &[&str]| {
+        let output = program::run(NAME, root.path(), &[&arguments[..], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let other_data = "table `shapes-training` holds other data than";
+    // Id 0 has a name, and pixels of the edges have the id 255.
+    let void = error(&["--void=0"]);
+    assert!(
+        void.contains("void") && void.contains("background"),
+        "{void}"
+    );
+    let void = error(&["--void=254"]);
+    assert!(void.contains("255"), "{void}");
+    let classes = folder.join("classes.txt");
+    let names = std::fs::read_to_string(&classes).unwrap();
+    std::fs::write(&classes, names.replace("cross", "plus")).unwrap();
+    assert!(error(&[]).contains(other_data));
+    std::fs::write(&classes, &names).unwrap();
+    text(NAME, root.path(), &arguments);
+    let mask = |row: usize| folder.join(format!("annotations/training/scene-{row:05}.png"));
+    std::fs::copy(mask(1), mask(0)).unwrap();
+    assert!(error(&[]).contains(other_data));
 }
 
 #[test]
