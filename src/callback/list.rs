@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::event::close_guarded;
 use super::{Callback, Event, TrainingContext};
 use crate::{Error, ErrorKind, Result};
 
@@ -31,6 +32,8 @@ pub enum Flow {
 /// callback sees every event, also after another one failed; a panic is caught and counts as an
 /// error. Errors are kept in order until [`Callbacks::finish`]. At the end of the training the
 /// callbacks are told of the first of them as [`TrainingContext::failure`], unless there is one.
+/// The end has two halves: all callbacks end their work, then all are [closed](Callback::close), so
+/// that a run is completed only when no callback failed.
 ///
 /// [`ErrorKind::Interrupted`] always stops the training and is no failure.
 ///
@@ -136,26 +139,41 @@ impl<M> Callbacks<M> {
     ///
     /// The answer is [`Flow::Stop`] from the first error that stops onwards, at every event.
     pub fn dispatch(&mut self, event: Event, context: &TrainingContext<'_, M>) -> Flow {
-        let reason = self.failure();
-        let mut told = *context;
-        if event == Event::TrainingEnd {
-            told.failure = context.failure.or(reason.as_deref());
-        }
+        let failure = match event {
+            Event::TrainingEnd => self.failure(),
+            _ => None,
+        };
+        let told = TrainingContext {
+            failure: context.failure.or(failure.as_deref()),
+            ..*context
+        };
         for callback in &mut self.callbacks {
-            if let Err(error) = event.deliver_guarded(callback.as_mut(), &told) {
-                tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
-                self.errors.push(error);
-            }
+            let outcome = event.deliver_guarded(callback.as_mut(), &told);
+            keep(&mut self.errors, event, outcome);
+        }
+        if event == Event::TrainingEnd {
+            self.close(&told);
         }
         self.flow()
     }
 
+    fn close(&mut self, context: &TrainingContext<'_, M>) {
+        for callback in self.callbacks.iter_mut().rev() {
+            let failure = first(&self.errors, false);
+            let stop = first(&self.errors, true);
+            let told = TrainingContext {
+                failure: context.failure.or(failure.as_deref()),
+                interruption: context.interruption.or(stop.as_deref()),
+                ..*context
+            };
+            let outcome = close_guarded(callback.as_mut(), &told);
+            keep(&mut self.errors, Event::TrainingEnd, outcome);
+        }
+    }
+
     /// The first error that is a failure, with its causes on one line.
     pub fn failure(&self) -> Option<String> {
-        self.errors
-            .iter()
-            .find(|error| error.kind() != ErrorKind::Interrupted)
-            .map(Error::chain)
+        first(&self.errors, false)
     }
 
     /// Whether the training goes on.
@@ -182,6 +200,21 @@ impl<M> Callbacks<M> {
     pub fn finish(mut self) -> Result<()> {
         Error::all(self.take_errors())
     }
+}
+
+fn keep(errors: &mut Vec<Error>, event: Event, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
+        errors.push(error);
+    }
+}
+
+/// The first error that asks for a stop, or the first that is a failure.
+fn first(errors: &[Error], stop: bool) -> Option<String> {
+    let mut errors = errors.iter();
+    errors
+        .find(|error| (error.kind() == ErrorKind::Interrupted) == stop)
+        .map(Error::chain)
 }
 
 impl<M> fmt::Debug for Callbacks<M> {

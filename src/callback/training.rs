@@ -95,6 +95,11 @@ impl<M> Callback<M> for MetricsCollection<M> {
     }
 
     fn on_training_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let ended = [self.end_training(context), self.close(context)];
+        Error::all(ended.into_iter().filter_map(Result::err).collect())
+    }
+
+    fn end_training(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
         let Some(run) = self.run_in_use().cloned() else {
             // The start failed before there was a run; its error is with the list already.
             return Ok(());
@@ -104,10 +109,21 @@ impl<M> Callback<M> for MetricsCollection<M> {
             true => self.log_aggregates(&run, context),
             false => self.finish_work(&run, context),
         };
-        let ended = self.end(&run, context, worked.as_ref().err());
-        match (worked, ended) {
-            (Err(first), Err(second)) => Error::all(vec![first, second]),
-            (worked, ended) => worked.and(ended),
+        worked.inspect_err(|error| self.remember(error))
+    }
+
+    fn close(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let Some(run) = self.run_in_use() else {
+            return Ok(());
+        };
+        if let Some(reason) = context.failure.or(self.state.failure.as_deref()) {
+            return run.fail(reason);
+        }
+        let interruption = self.state.interruption.as_deref().or(context.interruption);
+        match interruption {
+            Some(reason) => run.interrupt(reason),
+            None if self.options.cancel.is_cancelled() => run.interrupt("stopped on request"),
+            None => run.complete(),
         }
     }
 
@@ -246,24 +262,26 @@ impl<M> MetricsCollection<M> {
         let Err(error) = work(self) else {
             return Ok(());
         };
-        let reason = error.chain();
-        let interrupted = error.kind() == ErrorKind::Interrupted;
+        self.remember(&error);
         let told = match self.run_in_use() {
-            Some(run) if interrupted => run.interrupt(&reason),
-            Some(run) => run.fail(&reason),
+            Some(run) => crate::collect::end_run(run, Some(&error)),
             None => Ok(()),
         };
-        let remembered = match interrupted {
-            true => &mut self.state.interruption,
-            false => &mut self.state.failure,
-        };
-        remembered.get_or_insert(reason);
         match told {
             Ok(()) => Err(error),
             Err(second) => Err(Error::Several {
                 problems: vec![error, second],
             }),
         }
+    }
+
+    /// Keeps the first failure and the first interruption for the status at the end.
+    fn remember(&mut self, error: &Error) {
+        let remembered = match error.kind() {
+            ErrorKind::Interrupted => &mut self.state.interruption,
+            _ => &mut self.state.failure,
+        };
+        remembered.get_or_insert_with(|| error.chain());
     }
 
     fn collect_splits(
@@ -318,30 +336,6 @@ impl<M> MetricsCollection<M> {
         // A reduction may take long.
         run.flush()?;
         self.options.reduce(run, &self.state.embeddings)
-    }
-
-    fn end(
-        &self,
-        run: &Run,
-        context: &TrainingContext<'_, M>,
-        error: Option<&Error>,
-    ) -> Result<()> {
-        if let Some(reason) = context.failure.or(self.state.failure.as_deref()) {
-            return run.fail(reason);
-        }
-        match error {
-            Some(error) if error.kind() == ErrorKind::Interrupted => {
-                return run.interrupt(&error.chain());
-            }
-            Some(error) => return run.fail(&error.chain()),
-            None => {}
-        }
-        let interruption = context.interruption.or(self.state.interruption.as_deref());
-        match interruption {
-            Some(reason) => run.interrupt(reason),
-            None if self.options.cancel.is_cancelled() => run.interrupt("stopped on request"),
-            None => run.complete(),
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use burn::train::{
     TrainStep,
 };
 use emberlens::CancelFlag;
-use emberlens::run::Run;
+use emberlens::run::{Run, Status};
 use emberlens::{Error, ErrorKind, Result};
 
 use crate::aggregates::AggregateLogger;
@@ -151,13 +151,16 @@ where
         };
         if let Some(failure) = failure {
             let error = LaunchError::new(failure, Some(run.clone()), Some(model));
-            settle(&run, |run| run.fail(&error.to_string()));
+            settle_failed(&run, &error.to_string());
             return Err(error);
         }
-        settle(&run, |run| match &interrupted {
-            Some(interruption) => run.interrupt(&reason(interruption)),
-            None => run.complete(),
-        });
+        if run.status().is_active() {
+            // No callback ended it.
+            written(match &interrupted {
+                Some(interruption) => run.interrupt(&reason(interruption)),
+                None => run.complete(),
+            });
+        }
         Ok(Trained {
             model,
             renderer: result.renderer,
@@ -176,7 +179,7 @@ where
         for error in errors {
             tracing::error!(error = %error.chain(), "a callback failed after a panic");
         }
-        settle(run, |run| run.fail(&failure));
+        settle_failed(run, &failure);
     }
 }
 
@@ -208,11 +211,16 @@ fn reason(interruption: &Interruption) -> String {
     reason.unwrap_or_else(|| "stopped without a reason".to_owned())
 }
 
-/// Ends a run that no callback ended: when the collection failed before it adopted the run.
-fn settle(run: &Run, end: impl FnOnce(&Run) -> Result<()>) {
-    if run.status().is_active()
-        && let Err(error) = end(run)
-    {
+/// Ends a run that no callback failed: when the collection failed before it adopted the run, or
+/// something failed after the collection had ended it.
+fn settle_failed(run: &Run, reason: &str) {
+    if !matches!(run.status(), Status::Failed(_)) {
+        written(run.fail(reason));
+    }
+}
+
+fn written(status: Result<()>) {
+    if let Err(error) = status {
         tracing::error!(error = %error.chain(), "the run's status could not be written");
     }
 }
