@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::event::close_guarded;
 use super::{Callback, Event, TrainingContext};
 use crate::{Error, ErrorKind, Result};
@@ -54,6 +56,7 @@ pub enum Flow {
 pub struct Callbacks<M> {
     callbacks: Vec<Box<dyn Callback<M>>>,
     policy: ErrorPolicy,
+    hyperparameters: Value,
     errors: Vec<Error>,
 }
 
@@ -62,6 +65,7 @@ impl<M> Default for Callbacks<M> {
         Self {
             callbacks: Vec::new(),
             policy: ErrorPolicy::default(),
+            hyperparameters: Value::Null,
             errors: Vec::new(),
         }
     }
@@ -87,6 +91,14 @@ impl<M> Callbacks<M> {
     /// Sets what an error does.
     pub fn policy(mut self, policy: ErrorPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Hyperparameters that the callbacks are told of at every event whose
+    /// [context](TrainingContext::hyperparameters) has none; [`to_json`](crate::run::to_json) makes
+    /// such values.
+    pub fn hyperparameters(mut self, values: Value) -> Self {
+        self.hyperparameters = values;
         self
     }
 
@@ -145,6 +157,10 @@ impl<M> Callbacks<M> {
         };
         let told = TrainingContext {
             failure: context.failure.or(failure.as_deref()),
+            hyperparameters: match context.hyperparameters {
+                Value::Null => &self.hyperparameters,
+                given => given,
+            },
             ..*context
         };
         for callback in &mut self.callbacks {
@@ -152,23 +168,9 @@ impl<M> Callbacks<M> {
             keep(&mut self.errors, event, outcome);
         }
         if event == Event::TrainingEnd {
-            self.close(&told);
+            close(&mut self.callbacks, &mut self.errors, &told);
         }
         self.flow()
-    }
-
-    fn close(&mut self, context: &TrainingContext<'_, M>) {
-        for callback in self.callbacks.iter_mut().rev() {
-            let failure = first(&self.errors, false);
-            let stop = first(&self.errors, true);
-            let told = TrainingContext {
-                failure: context.failure.or(failure.as_deref()),
-                interruption: context.interruption.or(stop.as_deref()),
-                ..*context
-            };
-            let outcome = close_guarded(callback.as_mut(), &told);
-            keep(&mut self.errors, Event::TrainingEnd, outcome);
-        }
     }
 
     /// The first error that is a failure, with its causes on one line.
@@ -199,6 +201,24 @@ impl<M> Callbacks<M> {
     /// The error, or [`Error::Several`] with all of them, oldest first.
     pub fn finish(mut self) -> Result<()> {
         Error::all(self.take_errors())
+    }
+}
+
+fn close<M>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    errors: &mut Vec<Error>,
+    context: &TrainingContext<'_, M>,
+) {
+    for callback in callbacks.iter_mut().rev() {
+        let failure = first(errors, false);
+        let stop = first(errors, true);
+        let told = TrainingContext {
+            failure: context.failure.or(failure.as_deref()),
+            interruption: context.interruption.or(stop.as_deref()),
+            ..*context
+        };
+        let outcome = close_guarded(callback.as_mut(), &told);
+        keep(errors, Event::TrainingEnd, outcome);
     }
 }
 

@@ -25,7 +25,7 @@ where
     /// Starts the run and returns it with the callbacks, for a training loop of your own.
     ///
     /// Call them as [`Callback`](emberlens::callback::Callback) shows, with `model.valid()` as the model; the example
-    /// `custom_loop` does.
+    /// `custom_loop` does. They log the hyperparameters of the lens when the training starts, unless the context has some.
     ///
     /// # Errors
     /// `Invalid` when names contradict the run in use; `Storage` when the root is not writable.
@@ -79,6 +79,7 @@ where
         }
         let callbacks = Callbacks::new()
             .policy(self.error_policy)
+            .hyperparameters(std::mem::take(&mut self.hyperparameters))
             .with(self.device.clone())
             .with(collection);
         let own = std::mem::take(&mut self.callbacks);

@@ -92,7 +92,6 @@ where
         let interrupter = training.interrupter();
         let teller = Teller {
             callbacks: self.take_callbacks(&run, &cancel),
-            hyperparameters: std::mem::take(&mut self.hyperparameters),
             interrupter: interrupter.clone(),
             error: None,
         };

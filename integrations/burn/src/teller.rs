@@ -9,7 +9,6 @@ use burn::module::Module;
 use burn::train::Interrupter;
 use emberlens::Error;
 use emberlens::callback::{Callbacks, Event, Flow, TrainingContext};
-use serde_json::Value;
 
 use crate::board::Notes;
 
@@ -28,7 +27,6 @@ pub(crate) struct Told<M> {
 /// The callbacks of a training and what they need around them.
 pub(crate) struct Teller<M> {
     pub(crate) callbacks: Callbacks<M>,
-    pub(crate) hyperparameters: Value,
     pub(crate) interrupter: Interrupter,
     /// An error of our own: a panic outside the callbacks, a thread that did not start.
     pub(crate) error: Option<Error>,
@@ -65,9 +63,9 @@ impl<M: Module> Teller<M> {
                 aggregates: &told.notes.aggregates,
                 learning_rate: told.learning_rate,
                 model: told.model.as_ref(),
-                hyperparameters: &self.hyperparameters,
                 interruption: told.interruption.as_deref(),
                 failure: told.failure.as_deref(),
+                ..TrainingContext::new(told.epoch, told.epoch + 1)
             },
         )
     }

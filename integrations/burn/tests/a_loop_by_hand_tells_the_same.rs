@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use burn::module::Module;
@@ -10,12 +11,17 @@ use burn::optim::GradientsParams;
 use burn::train::TrainStep;
 use common::*;
 use emberlens::callback::{Event, TrainingContext};
-use emberlens::run::{Project, Status};
+use emberlens::run::{Project, Run, Status};
+use emberlens_burn::Lens;
+use serde_json::{Value, json};
 
 const EPOCHS: usize = 3;
 
 /// Event, epoch, and whether the model was shown.
 type Told = Vec<(Event, usize, bool)>;
+
+/// What was told, the passes and the parameters of the run.
+type Outcome = (Told, Vec<(String, i64, u64)>, BTreeMap<String, Value>);
 
 fn told(recorder: &Recorder) -> Told {
     let seen = recorder.seen().into_iter();
@@ -23,22 +29,22 @@ fn told(recorder: &Recorder) -> Told {
         .collect()
 }
 
-fn by_the_learner() -> (Told, Vec<(String, i64, u64)>) {
+fn by_the_learner() -> Outcome {
     let root = tempfile::tempdir().unwrap();
     let recorder = Recorder::default();
-    let lens = lens(root.path()).callback(recorder.clone());
+    let lens = configured(root.path(), &recorder);
     let training = training(&lens, root.path()).num_epochs(EPOCHS);
     let learner = learner(&lens);
     let run = lens.launch(training, learner).unwrap().run;
     assert_eq!(run.status(), Status::Completed);
-    (told(&recorder), passes(&run.reader().unwrap()))
+    outcome(&recorder, &run)
 }
 
 /// The loop of the example `custom_loop`, on this problem.
-fn by_hand() -> (Told, Vec<(String, i64, u64)>) {
+fn by_hand() -> Outcome {
     let root = tempfile::tempdir().unwrap();
     let recorder = Recorder::default();
-    let lens = lens(root.path()).callback(recorder.clone());
+    let lens = configured(root.path(), &recorder);
     let (run, mut callbacks) = lens.into_callbacks().unwrap();
     let loader = train_loader().to_device(&device());
     let (mut model, mut optimiser) = (Net::new(&device()), optimiser());
@@ -63,13 +69,29 @@ fn by_hand() -> (Told, Vec<(String, i64, u64)>) {
     });
     callbacks.finish().unwrap();
     assert_eq!(run.status(), Status::Completed);
-    (told(&recorder), passes(&run.reader().unwrap()))
+    outcome(&recorder, &run)
+}
+
+fn outcome(recorder: &Recorder, run: &Run) -> Outcome {
+    let reader = run.reader().unwrap();
+    let parameters = reader.parameters().clone();
+    (told(recorder), passes(&reader), parameters)
+}
+
+/// A lens that knows how the optimiser is set.
+fn configured(root: &std::path::Path, recorder: &Recorder) -> Lens<Net, Item> {
+    let values = json!({ "optimiser": { "learning_rate": LEARNING_RATE, "name": "adam" } });
+    let lens = lens(root).callback(recorder.clone());
+    lens.hyperparameters(&values).unwrap()
 }
 
 #[test]
 fn as_burns_learner() {
-    let (learner, rows) = by_the_learner();
-    assert_eq!(by_hand(), (learner, rows));
+    let by_the_learner = by_the_learner();
+    assert_eq!(by_hand(), by_the_learner);
+    let parameters = by_the_learner.2;
+    assert_eq!(parameters["optimiser.learning_rate"], LEARNING_RATE);
+    assert_eq!(parameters["total_epochs"], EPOCHS);
 }
 
 #[test]
@@ -90,6 +112,7 @@ fn the_example_runs_and_leaves_a_completed_run() {
     let run = project.open_run("sine").unwrap();
     assert_eq!(*run.status(), Status::Completed);
     assert_eq!(passes(&run).len(), 12, "6 epochs, 2 splits");
+    assert_eq!(run.parameters()["learning_rate"], 0.01);
     // Every fiftieth point is wrong, and these eight are missed most.
     let missed = text
         .lines()
