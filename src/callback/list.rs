@@ -33,7 +33,7 @@ pub enum Flow {
 /// Whoever owns the training loop calls the methods in the order that [`Callback`] documents. Every
 /// callback sees every event, also after another one failed; a panic is caught and counts as an
 /// error. Errors are kept in order until [`Callbacks::finish`]. At the end of the training the
-/// callbacks are told of the first of them as [`TrainingContext::failure`], unless there is one.
+/// callbacks are told of the first of them as [`TrainingContext::failure`], before what that says.
 /// The end has two halves: all callbacks end their work, then all are [closed](Callback::close), so
 /// that a run is completed only when no callback failed.
 ///
@@ -152,11 +152,11 @@ impl<M> Callbacks<M> {
     /// The answer is [`Flow::Stop`] from the first error that stops onwards, at every event.
     pub fn dispatch(&mut self, event: Event, context: &TrainingContext<'_, M>) -> Flow {
         let failure = match event {
-            Event::TrainingEnd => self.failure(),
-            _ => None,
+            Event::TrainingEnd => all_of(self.failure(), context.failure),
+            _ => context.failure.map(str::to_owned),
         };
         let told = TrainingContext {
-            failure: context.failure.or(failure.as_deref()),
+            failure: failure.as_deref(),
             hyperparameters: match context.hyperparameters {
                 Value::Null => &self.hyperparameters,
                 given => given,
@@ -219,6 +219,15 @@ fn close<M>(
         };
         let outcome = close_guarded(callback.as_mut(), &told);
         keep(errors, Event::TrainingEnd, outcome);
+    }
+}
+
+/// What failed first and what ended the training, unless one tells the other.
+fn all_of(first: Option<String>, last: Option<&str>) -> Option<String> {
+    match (first, last) {
+        (Some(first), Some(last)) if last.contains(&first) => Some(last.to_owned()),
+        (Some(first), Some(last)) if !first.contains(last) => Some(format!("{first}; {last}")),
+        (first, last) => first.or(last.map(str::to_owned)),
     }
 }
 

@@ -297,6 +297,39 @@ fn the_failure_of_another_callback_ends_the_run_as_failed() {
 }
 
 #[test]
+fn the_reason_of_a_failed_run_has_the_first_error_and_that_of_the_training() {
+    let reason = |callback: fn() -> Result<()>, training: &str| {
+        let project = Project::open("memory://", "events").unwrap();
+        let run = project.run("r").start().unwrap();
+        let other = Recorder::new("a", &Log::default()).at(Event::EpochEnd, callback);
+        let mut callbacks = Callbacks::new().with(collection(&run)).with(other);
+        let context = TrainingContext {
+            model: Some(&4),
+            ..TrainingContext::new(0, 1)
+        };
+        let _ = callbacks.on_training_start(&context);
+        let _ = callbacks.on_epoch_end(&context);
+        let _ = callbacks.on_training_end(&TrainingContext {
+            failure: Some(training),
+            ..context
+        });
+        run.status().to_string()
+    };
+    let own = "callback a failed in on_epoch_end: no licence";
+    let failing = || Err(Error::user("no licence"));
+    for (text, expected) in [
+        (
+            reason(failing, "no data"),
+            format!("failed ({own}; no data)"),
+        ),
+        (reason(failing, own), format!("failed ({own})")),
+        (reason(|| Ok(()), "no data"), "failed (no data)".into()),
+    ] {
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
 fn the_stop_that_another_callback_asks_for_ends_the_run_as_interrupted() {
     let stop = || {
         Err(Error::Interrupted {

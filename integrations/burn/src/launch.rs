@@ -78,14 +78,15 @@ where
     ///
     /// # Errors
     /// A [`LaunchError`], which still has the trained model: `Training` when Burn stopped with an
-    /// error of its own, `Emberlens` when the run could not be started or a callback failed (which
-    /// stops the training, unless [`Lens::error_policy`] says otherwise).
+    /// error of its own ([`LaunchError::callback_errors`] has those of callbacks that failed as well),
+    /// `Emberlens` when the run could not be started or a callback failed (which stops the training,
+    /// unless [`Lens::error_policy`] says otherwise).
     pub fn launch(
         mut self,
         training: SupervisedTraining<Tracked<M>>,
         learner: Learner<Tracked<M>>,
     ) -> Result<Trained<M>, LaunchError<M>> {
-        let before = |error| LaunchError::new(LaunchFailure::Emberlens(error), None, None);
+        let before = |error| LaunchError::before(LaunchFailure::Emberlens(error));
         self.check_learner(&learner).map_err(before)?;
         let run = self.start_run().map_err(before)?;
         let cancel = CancelFlag::new();
@@ -140,16 +141,19 @@ where
             let reason = Some(stop.chain());
             interrupted = Some(Interruption { reason });
         }
-        let failure = match (result.error, failures.len()) {
-            (Some(error), _) => Some(LaunchFailure::Training(error)),
-            (None, 0) => None,
-            (None, 1) => failures.pop().map(LaunchFailure::Emberlens),
-            (None, _) => Some(LaunchFailure::Emberlens(Error::Several {
-                problems: failures,
-            })),
+        if result.error.is_some() || !failures.is_empty() {
+            failures.extend(stops);
+        }
+        let (failure, beside) = match (result.error, failures.len()) {
+            (Some(error), _) => (Some(LaunchFailure::Training(error)), failures),
+            (None, 0 | 1) => (failures.pop().map(LaunchFailure::Emberlens), failures),
+            (None, _) => {
+                let several = Error::Several { problems: failures };
+                (Some(LaunchFailure::Emberlens(several)), Vec::new())
+            }
         };
         if let Some(failure) = failure {
-            let error = LaunchError::new(failure, Some(run.clone()), Some(model));
+            let error = LaunchError::new(failure, beside, run.clone(), model);
             settle_failed(&run, &error.to_string());
             return Err(error);
         }

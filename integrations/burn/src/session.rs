@@ -274,7 +274,10 @@ impl<M: Module + 'static> Session<M> {
         script.relay.tell(Told {
             model: ending.model,
             interruption: ending.interruption,
-            failure: ending.failure.or(own_failure),
+            failure: match (own_failure, ending.failure) {
+                (Some(own), Some(burns)) => Some(format!("{own}; {burns}")),
+                (own, burns) => own.or(burns),
+            },
             ..self.told(Event::TrainingEnd, epoch)
         });
         script.relay.with(Teller::take_errors)

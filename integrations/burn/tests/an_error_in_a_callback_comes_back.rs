@@ -166,8 +166,10 @@ fn an_error_beside_the_training_comes_back_too() {
     assert!(matches!(error.run().unwrap().status(), Status::Failed(_)));
 }
 
-#[test]
-fn an_error_of_burn_fails_the_run_with_its_reason() {
+/// The error of a training whose data break, with a lens that was changed.
+fn launch_broken(
+    change: impl FnOnce(Lens<Net, Item>) -> Lens<Net, Item>,
+) -> (tempfile::TempDir, LaunchError<Net>) {
     use burn::data::dataloader::DataLoaderBuilder;
     use burn::data::dataset::{Dataset, DatasetError};
 
@@ -186,7 +188,7 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
     }
 
     let root = tempfile::tempdir().unwrap();
-    let lens = lens(root.path());
+    let lens = change(lens(root.path()));
     let broken = DataLoaderBuilder::new(ToBatch)
         .batch_size(BATCH)
         .build(Broken);
@@ -196,6 +198,13 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
         .num_epochs(2);
     let learner = learner(&lens);
     let error = lens.launch(training, learner).unwrap_err();
+    (root, error)
+}
+
+#[test]
+fn an_error_of_burn_fails_the_run_with_its_reason() {
+    let (_root, error) = launch_broken(|lens| lens);
+    assert!(error.callback_errors().is_empty());
     let LaunchFailure::Training(cause) = error.failure() else {
         panic!("{error:?}");
     };
@@ -205,6 +214,33 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
         other => panic!("{other:?}"),
     }
     assert!(error.into_model().is_some());
+}
+
+#[test]
+fn an_error_of_burn_hides_none_of_a_callback() {
+    let (_root, error) = launch_broken(|lens| {
+        lens.error_policy(ErrorPolicy::CarryToEnd)
+            .callback(Faulty(Fault::Error, Event::TrainingStart))
+            .callback(Faulty(Fault::Panic, Event::TrainingEnd))
+    });
+    assert!(matches!(error.failure(), LaunchFailure::Training(_)));
+    let parts = [
+        "the disk is gone",
+        "failed in on_training_start: the printer is on fire",
+        "failed in on_training_end",
+    ];
+    let text = error.to_string();
+    let places = parts.map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}")));
+    assert!(places.is_sorted(), "{text}");
+    let callbacks: Vec<String> = error.callback_errors().iter().map(Error::chain).collect();
+    assert_eq!(callbacks.len(), 2, "{callbacks:?}");
+    match error.run().unwrap().status() {
+        Status::Failed(reason) => {
+            let first = reason.find(parts[1]).unwrap();
+            assert!(first < reason.find(parts[0]).unwrap(), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
