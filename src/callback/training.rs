@@ -16,6 +16,9 @@ use crate::{Error, ErrorKind, Result};
 /// The epoch of the weights before epoch 0.
 const BEFORE_TRAINING: i64 = -1;
 
+/// The parameter with the number of epochs that a training is configured for.
+const TOTAL_EPOCHS: &str = "total_epochs";
+
 /// The end of an epoch writes its scalars unless some were written within this time: many short epochs
 /// share a commit.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
@@ -210,11 +213,15 @@ impl<M> MetricsCollection<M> {
         if !context.hyperparameters.is_null() {
             run.log_parameters(context.hyperparameters)?;
         }
-        let known = run.reader()?.parameters().contains_key("total_epochs");
-        if !known {
-            run.log_parameters(&json!({ "total_epochs": context.total_epochs }))?;
+        // The program's own word for it wins; a training that was resumed may be a longer one.
+        if context.hyperparameters.get(TOTAL_EPOCHS).is_some() {
+            return Ok(());
         }
-        Ok(())
+        let total = json!(context.total_epochs);
+        match run.reader()?.parameters().get(TOTAL_EPOCHS) {
+            Some(known) if *known == total => Ok(()),
+            _ => run.log_parameters(&json!({ TOTAL_EPOCHS: total })),
+        }
     }
 
     fn log_aggregates(&mut self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {

@@ -159,6 +159,30 @@ fn a_resumed_training_counts_on_and_repeats_nothing() {
 }
 
 #[test]
+fn a_resumed_run_says_how_many_epochs_it_has_now() {
+    let project = project();
+    let total = |run: &Run| run.reader().unwrap().parameters()["total_epochs"].clone();
+    let run = project.run("r").start().unwrap();
+    train(&mut collection(&run, &Arc::default()), 0, 3);
+    assert_eq!(total(&run), 3);
+    drop(run);
+    let run = project.run("r").if_exists(IfExists::Reuse).start().unwrap();
+    train(&mut collection(&run, &Arc::default()), 3, 10);
+    assert_eq!(total(&run), 10);
+
+    // What the program says of it stays.
+    let own = serde_json::json!({"total_epochs": "until it converges"});
+    let context = TrainingContext {
+        hyperparameters: &own,
+        ..TrainingContext::new(10, 12)
+    };
+    collection(&run, &Arc::default())
+        .on_training_start(&context)
+        .unwrap();
+    assert_eq!(total(&run), "until it converges");
+}
+
+#[test]
 fn a_training_of_no_epochs_collects_the_untrained_weights_once() {
     let run = project().run("r").start().unwrap();
     let passes = Arc::new(AtomicUsize::new(0));

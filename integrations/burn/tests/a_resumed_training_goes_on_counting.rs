@@ -40,6 +40,11 @@ fn epochs_follow_those_before_the_checkpoint() {
 
     let reader = trained.run.reader().unwrap();
     assert_eq!(*reader.status(), Status::Completed);
+    assert_eq!(
+        reader.parameters()["total_epochs"],
+        4,
+        "and not the 2 of before"
+    );
     assert_eq!(passes(&reader), both_splits(0..4));
     let scalars = reader.scalars().unwrap();
     let losses = scalars
