@@ -364,6 +364,11 @@ impl<M> MetricsCollection<M> {
         self
     }
 
+    /// The flag that stops a pass: that of [`MetricsCollection::cancel`], else one of its own.
+    pub fn cancel_flag(&self) -> &CancelFlag {
+        &self.options.cancel
+    }
+
     /// Reports the progress of every pass.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.options.progress = progress;

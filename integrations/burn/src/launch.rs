@@ -10,7 +10,6 @@ use burn::train::{
     InferenceStep, Interruption, Learner, LearnerModel, LearningResult, SupervisedTraining,
     TrainStep,
 };
-use emberlens::CancelFlag;
 use emberlens::run::{Run, Status};
 use emberlens::{Error, ErrorKind, Result};
 
@@ -73,7 +72,8 @@ where
     /// Burn's `training.launch(learner)`: trains, and collects along the way.
     ///
     /// The run is started before the first batch. At its end it is completed, or interrupted with
-    /// the reason (Ctrl-C, an [`Interrupter`](burn::train::Interrupter)), or failed with the error;
+    /// the reason (Ctrl-C, an [`Interrupter`](burn::train::Interrupter), the flag that
+    /// [`MetricsCollection::cancel`](emberlens::callback::MetricsCollection::cancel) was given), or failed with the error;
     /// a panic of the training passes through after the run was marked.
     ///
     /// # Errors
@@ -89,10 +89,11 @@ where
         let before = |error| LaunchError::before(LaunchFailure::Emberlens(error));
         self.check_learner(&learner).map_err(before)?;
         let run = self.start_run().map_err(before)?;
-        let cancel = CancelFlag::new();
+        // The program's own flag where it gave one: either stops a pass.
+        let cancel = self.collection.cancel_flag().clone();
         let interrupter = training.interrupter();
         let teller = Teller {
-            callbacks: self.take_callbacks(&run, &cancel),
+            callbacks: self.take_callbacks(&run),
             interrupter: interrupter.clone(),
             error: None,
         };

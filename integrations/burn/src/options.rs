@@ -175,7 +175,8 @@ where
         self
     }
 
-    /// Sets any other option of the collection; its run and splits are the lens's.
+    /// Sets any other option of the collection; its run and splits are the lens's. A cancel flag that
+    /// is given here stops a pass, and so does Ctrl-C.
     ///
     /// ```no_run
     /// # use emberlens_burn::{Lens, SampleMetrics};

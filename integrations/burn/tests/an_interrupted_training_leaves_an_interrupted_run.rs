@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
+use burn::module::Module;
 use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
 use burn::train::metric::{LossMetric, Metric, MetricMetadata, MetricName, SerializedEntry};
 use common::*;
-use emberlens::callback::Event;
+use emberlens::callback::{Event, Flow, TrainingContext};
 use emberlens::run::{Project, RunReader, Status};
-use emberlens_burn::Lens;
+use emberlens::table::Columns;
+use emberlens::{CancelFlag, ErrorKind};
+use emberlens_burn::{BurnPrediction, Lens};
 
 /// A metric that asks for a stop at its `at`-th update.
 #[derive(Clone)]
@@ -134,6 +137,66 @@ fn in_the_middle_of_a_validation() {
         both_splits([0]),
         "the same weights only once"
     );
+}
+
+/// A lens whose collector sets the flag that the program gave, in the pass over `train` of epoch 1.
+fn cancels_itself(root: &std::path::Path) -> (Lens<Net, Item>, CancelFlag) {
+    let flag = CancelFlag::new();
+    let seen = AtomicUsize::new(0);
+    let stop = flag.clone();
+    let lens = lens(root)
+        .batch_size(BATCH)
+        .configure(|collection| collection.cancel(&flag))
+        .collector(move |batch: &Batch, _: &BurnPrediction<_>| {
+            let rows = batch.labels.dims()[0];
+            if seen.fetch_add(rows, Ordering::SeqCst) == TRAIN + VALID + BATCH {
+                stop.cancel();
+            }
+            Ok(Columns::new().with("zero", vec![0_i64; rows]))
+        });
+    (lens, flag)
+}
+
+fn check_cancelled(reader: &RunReader, flag: &CancelFlag) {
+    assert!(flag.is_cancelled());
+    let status = reader.status();
+    assert!(matches!(status, Status::Interrupted(_)), "{status:?}");
+    assert_eq!(passes(reader), both_splits([0]));
+    let incomplete = reader.incomplete_passes();
+    assert_eq!(incomplete.len(), 1);
+    assert_eq!(incomplete[0].epoch, Some(1));
+}
+
+#[test]
+fn by_the_flag_of_the_program_in_the_middle_of_a_pass() {
+    let root = tempfile::tempdir().unwrap();
+    let (lens, flag) = cancels_itself(root.path());
+    let training = training(&lens, root.path())
+        .metrics((LossMetric::new(),))
+        .num_epochs(4);
+    let learner = learner(&lens);
+    let trained = lens.launch(training, learner).unwrap();
+    assert!(trained.interrupted.is_some());
+    check_cancelled(&trained.run.reader().unwrap(), &flag);
+}
+
+#[test]
+fn by_the_flag_of_the_program_in_a_loop_by_hand() {
+    let root = tempfile::tempdir().unwrap();
+    let (lens, flag) = cancels_itself(root.path());
+    let (run, mut callbacks) = lens.into_callbacks().unwrap();
+    let model = Net::new(&device()).valid();
+    let at = |epoch| TrainingContext {
+        model: Some(&model),
+        ..TrainingContext::new(epoch, 4)
+    };
+    assert_eq!(callbacks.on_training_start(&at(0)), Flow::Continue);
+    assert_eq!(callbacks.on_train_loader_end(&at(0)), Flow::Continue);
+    assert_eq!(callbacks.on_train_loader_end(&at(1)), Flow::Stop);
+    let _ = callbacks.on_training_end(&at(1));
+    let error = callbacks.finish().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    check_cancelled(&run.reader().unwrap(), &flag);
 }
 
 #[test]
