@@ -211,6 +211,11 @@ impl<M> MetricsCollection<M> {
         self
     }
 
+    /// The schedule, as it is set.
+    pub fn schedule_in_use(&self) -> &Schedule {
+        &self.options.schedule
+    }
+
     /// Collects at exactly these 0-based epochs (and at the end, unless that is off).
     pub fn collection_epochs(mut self, epochs: impl IntoIterator<Item = usize>) -> Self {
         let old = &self.options.schedule;

@@ -89,6 +89,7 @@ where
         let before = |error| LaunchError::before(LaunchFailure::Emberlens(error));
         self.check_learner(&learner).map_err(before)?;
         let run = self.start_run().map_err(before)?;
+        self.plan.show_initial_model = self.collection.schedule_in_use().collects_before_training();
         // The program's own flag where it gave one: either stops a pass.
         let cancel = self.collection.cancel_flag().clone();
         let interrupter = training.interrupter();

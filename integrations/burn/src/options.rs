@@ -158,7 +158,6 @@ where
     /// then draw their random numbers in another order than without it; every other schedule
     /// leaves the training as it is, bit for bit.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.plan.show_initial_model = schedule.collects_before_training();
         self.collection = self.collection.schedule(schedule);
         self
     }
