@@ -244,6 +244,26 @@ impl<M> MetricsCollection<M> {
         }))
     }
 
+    /// The epoch of the weights at the end, unless they were collected.
+    fn uncollected_weights(
+        &self,
+        run: &Run,
+        context: &TrainingContext<'_, M>,
+    ) -> Result<Option<i64>> {
+        let collected = self.state.collected;
+        let (last, is_known) = if context.untrained {
+            let first = context.starting_epoch.unwrap_or(context.epoch);
+            let last = weights_before(first);
+            (last, collected.is_some() || last == BEFORE_TRAINING)
+        } else {
+            let last = last_weights(context);
+            (last, collected == Some(last))
+        };
+        let none_trained = context.untrained || context.epoch >= context.total_epochs;
+        let is_known = is_known || (none_trained && self.is_collected(run, last)?);
+        Ok((!is_known).then_some(last))
+    }
+
     fn collect_weights(
         &mut self,
         run: &Run,
@@ -332,11 +352,8 @@ impl<M> MetricsCollection<M> {
         if self.options.cancel.is_cancelled() {
             return Ok(());
         }
-        let last = last_weights(context);
-        let none_trained = context.epoch >= context.total_epochs;
         if self.options.schedule.collects_at_training_end()
-            && self.state.collected != Some(last)
-            && !(none_trained && self.is_collected(run, last)?)
+            && let Some(last) = self.uncollected_weights(run, context)?
         {
             self.collect_weights(run, context.model, last, "on_training_end")?;
         }

@@ -16,6 +16,8 @@ use crate::board::Notes;
 pub(crate) struct Told<M> {
     pub(crate) event: Event,
     pub(crate) epoch: usize,
+    /// No step was taken yet.
+    pub(crate) untrained: bool,
     pub(crate) notes: Notes,
     pub(crate) learning_rate: Option<f64>,
     /// In evaluation mode.
@@ -58,6 +60,7 @@ impl<M: Module> Teller<M> {
                     .notes
                     .starting_epoch
                     .map(|epoch| epoch.saturating_sub(1)),
+                untrained: told.untrained,
                 total_epochs: told.notes.total_epochs.unwrap_or(told.epoch + 1),
                 split_totals: &told.notes.split_totals,
                 aggregates: &told.notes.aggregates,
