@@ -47,7 +47,8 @@ impl<M: InferenceStep, I> Lens<M, I> {
 
     /// What happens when a run of that name exists; [`IfExists::Resume`] goes on with one for a
     /// training that resumes from a checkpoint: what the run holds from the checkpoint's epoch on is
-    /// replaced, and an older process that still writes it is fenced.
+    /// replaced, and an older process that still writes it is fenced. Name that run exactly, see there:
+    /// by default the second one of a project is `training-2`.
     pub fn if_exists(mut self, choice: IfExists) -> Self {
         self.if_exists = choice;
         self
