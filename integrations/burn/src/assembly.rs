@@ -26,6 +26,10 @@ where
     /// Call them as [`Callback`](emberlens::callback::Callback) shows, with `model.valid()` as the model; the example
     /// `custom_loop` does. They log the hyperparameters of the lens when the training starts, unless the context has some.
     ///
+    /// A loop that ends by an error tells it in
+    /// [`TrainingContext::failure`](emberlens::callback::TrainingContext::failure) at `on_training_end`, and the run ends
+    /// as `failed`; one that leaves without that call leaves it `interrupted`, with no reason of its own.
+    ///
     /// Nothing here listens to Ctrl-C. A flag of the program stops the pass that is under way between two batches:
     /// the event then answers [`Flow::Stop`](emberlens::callback::Flow::Stop), and the run ends as `interrupted`. Rows
     /// that were flushed are kept.

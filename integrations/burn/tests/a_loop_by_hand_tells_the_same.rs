@@ -4,14 +4,14 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::train::TrainStep;
 use common::*;
 use emberlens::callback::{Event, TrainingContext};
-use emberlens::run::{Project, Run, Status};
+use emberlens::run::{Project, Run, RunReader, Status};
 use emberlens_burn::Lens;
 use serde_json::{Value, json};
 
@@ -94,22 +94,41 @@ fn as_burns_learner() {
     assert_eq!(parameters["total_epochs"], EPOCHS);
 }
 
-#[test]
-fn the_example_runs_and_leaves_a_completed_run() {
+/// The example, and the run that it left.
+fn example(root: &std::path::Path, arguments: &[&str]) -> (Output, RunReader) {
     let test = std::env::current_exe().unwrap();
     let name = format!("custom_loop{}", std::env::consts::EXE_SUFFIX);
     let example = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    let root = tempfile::tempdir().unwrap();
     let output = Command::new(example)
-        .env("EMBERLENS_ROOT", root.path())
+        .args(arguments)
+        .env("EMBERLENS_ROOT", root)
         .output()
         .unwrap();
+    let project = Project::open(root.to_str().unwrap(), "custom-loop").unwrap();
+    (output, project.open_run("sine").unwrap())
+}
+
+#[test]
+fn a_point_that_cannot_be_read_fails_the_run_of_the_example() {
+    let root = tempfile::tempdir().unwrap();
+    let (output, run) = example(root.path(), &["120"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("point 120 cannot be read"), "{errors}");
+    match run.status() {
+        Status::Failed(reason) => assert!(reason.contains("point 120"), "{reason}"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_example_runs_and_leaves_a_completed_run() {
+    let root = tempfile::tempdir().unwrap();
+    let (output, run) = example(root.path(), &[]);
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{errors}");
 
-    let project = Project::open(root.path().to_str().unwrap(), "custom-loop").unwrap();
-    let run = project.open_run("sine").unwrap();
     assert_eq!(*run.status(), Status::Completed);
     assert_eq!(passes(&run).len(), 12, "6 epochs, 2 splits");
     assert_eq!(run.parameters()["learning_rate"], 0.01);
