@@ -59,6 +59,22 @@ pub trait Callback<M>: Send {
         Ok(())
     }
 
+    /// The first half of the end, which a list of callbacks calls in place of `on_training_end`: the
+    /// work that is left (default: calls `on_training_end`). Whoever wraps a callback passes this on.
+    fn end_training(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        self.on_training_end(context)
+    }
+
+    /// The second half, after every callback of the list has ended its work: what is to be told when
+    /// it is known how all of it ended (default: nothing). Whoever wraps a callback passes this on.
+    ///
+    /// `failure` is the first error of any callback, and `interruption` the first request for a stop.
+    /// The callback that was added last is closed first.
+    fn close(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
     /// The name shown in errors.
     fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(std::any::type_name::<Self>())

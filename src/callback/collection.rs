@@ -211,6 +211,11 @@ impl<M> MetricsCollection<M> {
         self
     }
 
+    /// The schedule, as it is set.
+    pub fn schedule_in_use(&self) -> &Schedule {
+        &self.options.schedule
+    }
+
     /// Collects at exactly these 0-based epochs (and at the end, unless that is off).
     pub fn collection_epochs(mut self, epochs: impl IntoIterator<Item = usize>) -> Self {
         let old = &self.options.schedule;
@@ -362,6 +367,11 @@ impl<M> MetricsCollection<M> {
     pub fn cancel(mut self, flag: &CancelFlag) -> Self {
         self.options.cancel = flag.clone();
         self
+    }
+
+    /// The flag that stops a pass: that of [`MetricsCollection::cancel`], else one of its own.
+    pub fn cancel_flag(&self) -> &CancelFlag {
+        &self.options.cancel
     }
 
     /// Reports the progress of every pass.

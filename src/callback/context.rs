@@ -25,6 +25,10 @@ pub struct TrainingContext<'a, M> {
     /// The 0-based epoch that the training began with: above 0 when it goes on from a checkpoint.
     /// `None` where the framework does not tell; a resumed run is then not gone on with.
     pub starting_epoch: Option<usize>,
+    /// No step was taken since the training started: the weights are those that it started with. At
+    /// the end they are then collected only if they came from a checkpoint and the run has no rows of
+    /// them; those before epoch 0 are collected where the schedule asks for it.
+    pub untrained: bool,
     /// Epochs that the training is configured for.
     pub total_epochs: usize,
     /// Samples per split, where known.
@@ -68,6 +72,7 @@ impl<M> TrainingContext<'_, M> {
         Self {
             epoch,
             starting_epoch: Some(epoch),
+            untrained: false,
             total_epochs,
             split_totals: &NO_TOTALS,
             aggregates: &[],

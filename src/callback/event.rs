@@ -69,25 +69,43 @@ impl Event {
         }
     }
 
-    /// Calls the method of this event; a panic becomes an error, and every error names the callback.
+    /// Calls the method of this event in a list, where [`Callback::end_training`] is the one of the
+    /// end; a panic becomes an error, and every error names the callback.
     pub(super) fn deliver_guarded<M>(
         self,
         callback: &mut (impl Callback<M> + ?Sized),
         context: &TrainingContext<'_, M>,
     ) -> Result<()> {
-        let name = callback.name().into_owned();
-        guarded(
-            || format!("callback {name}"),
-            || self.deliver(callback, context),
-        )
-        .map_err(|error| match error {
-            // A callback inside a list or a tuple has named itself already.
-            Error::Callback { .. } | Error::Several { .. } => error,
-            other => Error::Callback {
-                callback: name,
-                event: self.name(),
-                source: Box::new(other),
-            },
+        named(callback, self, |callback| match self {
+            Self::TrainingEnd => callback.end_training(context),
+            _ => self.deliver(callback, context),
         })
     }
+}
+
+/// [`Callback::close`] with the same care.
+pub(super) fn close_guarded<M>(
+    callback: &mut (impl Callback<M> + ?Sized),
+    context: &TrainingContext<'_, M>,
+) -> Result<()> {
+    named(callback, Event::TrainingEnd, |callback| {
+        callback.close(context)
+    })
+}
+
+fn named<M, C: Callback<M> + ?Sized>(
+    callback: &mut C,
+    event: Event,
+    call: impl FnOnce(&mut C) -> Result<()>,
+) -> Result<()> {
+    let name = callback.name().into_owned();
+    guarded(|| format!("callback {name}"), || call(callback)).map_err(|error| match error {
+        // A callback inside a list or a tuple has named itself already.
+        Error::Callback { .. } | Error::Several { .. } => error,
+        other => Error::Callback {
+            callback: name,
+            event: event.name(),
+            source: Box::new(other),
+        },
+    })
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use super::event::close_guarded;
 use super::{Callback, Event, TrainingContext};
 use crate::{Error, ErrorKind, Result};
 
@@ -30,7 +33,9 @@ pub enum Flow {
 /// Whoever owns the training loop calls the methods in the order that [`Callback`] documents. Every
 /// callback sees every event, also after another one failed; a panic is caught and counts as an
 /// error. Errors are kept in order until [`Callbacks::finish`]. At the end of the training the
-/// callbacks are told of the first of them as [`TrainingContext::failure`], unless there is one.
+/// callbacks are told of the first of them as [`TrainingContext::failure`], before what that says.
+/// The end has two halves: all callbacks end their work, then all are [closed](Callback::close), so
+/// that a run is completed only when no callback failed.
 ///
 /// [`ErrorKind::Interrupted`] always stops the training and is no failure.
 ///
@@ -51,6 +56,7 @@ pub enum Flow {
 pub struct Callbacks<M> {
     callbacks: Vec<Box<dyn Callback<M>>>,
     policy: ErrorPolicy,
+    hyperparameters: Value,
     errors: Vec<Error>,
 }
 
@@ -59,6 +65,7 @@ impl<M> Default for Callbacks<M> {
         Self {
             callbacks: Vec::new(),
             policy: ErrorPolicy::default(),
+            hyperparameters: Value::Null,
             errors: Vec::new(),
         }
     }
@@ -84,6 +91,14 @@ impl<M> Callbacks<M> {
     /// Sets what an error does.
     pub fn policy(mut self, policy: ErrorPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Hyperparameters that the callbacks are told of at every event whose
+    /// [context](TrainingContext::hyperparameters) has none; [`to_json`](crate::run::to_json) makes
+    /// such values.
+    pub fn hyperparameters(mut self, values: Value) -> Self {
+        self.hyperparameters = values;
         self
     }
 
@@ -136,26 +151,31 @@ impl<M> Callbacks<M> {
     ///
     /// The answer is [`Flow::Stop`] from the first error that stops onwards, at every event.
     pub fn dispatch(&mut self, event: Event, context: &TrainingContext<'_, M>) -> Flow {
-        let reason = self.failure();
-        let mut told = *context;
-        if event == Event::TrainingEnd {
-            told.failure = context.failure.or(reason.as_deref());
-        }
+        let failure = match event {
+            Event::TrainingEnd => all_of(self.failure(), context.failure),
+            _ => context.failure.map(str::to_owned),
+        };
+        let told = TrainingContext {
+            failure: failure.as_deref(),
+            hyperparameters: match context.hyperparameters {
+                Value::Null => &self.hyperparameters,
+                given => given,
+            },
+            ..*context
+        };
         for callback in &mut self.callbacks {
-            if let Err(error) = event.deliver_guarded(callback.as_mut(), &told) {
-                tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
-                self.errors.push(error);
-            }
+            let outcome = event.deliver_guarded(callback.as_mut(), &told);
+            keep(&mut self.errors, event, outcome);
+        }
+        if event == Event::TrainingEnd {
+            close(&mut self.callbacks, &mut self.errors, &told);
         }
         self.flow()
     }
 
     /// The first error that is a failure, with its causes on one line.
     pub fn failure(&self) -> Option<String> {
-        self.errors
-            .iter()
-            .find(|error| error.kind() != ErrorKind::Interrupted)
-            .map(Error::chain)
+        first(&self.errors, false)
     }
 
     /// Whether the training goes on.
@@ -182,6 +202,48 @@ impl<M> Callbacks<M> {
     pub fn finish(mut self) -> Result<()> {
         Error::all(self.take_errors())
     }
+}
+
+fn close<M>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    errors: &mut Vec<Error>,
+    context: &TrainingContext<'_, M>,
+) {
+    for callback in callbacks.iter_mut().rev() {
+        let failure = first(errors, false);
+        let stop = first(errors, true);
+        let told = TrainingContext {
+            failure: context.failure.or(failure.as_deref()),
+            interruption: context.interruption.or(stop.as_deref()),
+            ..*context
+        };
+        let outcome = close_guarded(callback.as_mut(), &told);
+        keep(errors, Event::TrainingEnd, outcome);
+    }
+}
+
+/// What failed first and what ended the training, unless one tells the other.
+fn all_of(first: Option<String>, last: Option<&str>) -> Option<String> {
+    match (first, last) {
+        (Some(first), Some(last)) if last.contains(&first) => Some(last.to_owned()),
+        (Some(first), Some(last)) if !first.contains(last) => Some(format!("{first}; {last}")),
+        (first, last) => first.or(last.map(str::to_owned)),
+    }
+}
+
+fn keep(errors: &mut Vec<Error>, event: Event, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
+        errors.push(error);
+    }
+}
+
+/// The first error that asks for a stop, or the first that is a failure.
+fn first(errors: &[Error], stop: bool) -> Option<String> {
+    let mut errors = errors.iter();
+    errors
+        .find(|error| (error.kind() == ErrorKind::Interrupted) == stop)
+        .map(Error::chain)
 }
 
 impl<M> fmt::Debug for Callbacks<M> {

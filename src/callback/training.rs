@@ -16,6 +16,9 @@ use crate::{Error, ErrorKind, Result};
 /// The epoch of the weights before epoch 0.
 const BEFORE_TRAINING: i64 = -1;
 
+/// The parameter with the number of epochs that a training is configured for.
+const TOTAL_EPOCHS: &str = "total_epochs";
+
 /// The end of an epoch writes its scalars unless some were written within this time: many short epochs
 /// share a commit.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
@@ -95,6 +98,11 @@ impl<M> Callback<M> for MetricsCollection<M> {
     }
 
     fn on_training_end(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let ended = [self.end_training(context), self.close(context)];
+        Error::all(ended.into_iter().filter_map(Result::err).collect())
+    }
+
+    fn end_training(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
         let Some(run) = self.run_in_use().cloned() else {
             // The start failed before there was a run; its error is with the list already.
             return Ok(());
@@ -104,10 +112,21 @@ impl<M> Callback<M> for MetricsCollection<M> {
             true => self.log_aggregates(&run, context),
             false => self.finish_work(&run, context),
         };
-        let ended = self.end(&run, context, worked.as_ref().err());
-        match (worked, ended) {
-            (Err(first), Err(second)) => Error::all(vec![first, second]),
-            (worked, ended) => worked.and(ended),
+        worked.inspect_err(|error| self.remember(error))
+    }
+
+    fn close(&mut self, context: &TrainingContext<'_, M>) -> Result<()> {
+        let Some(run) = self.run_in_use() else {
+            return Ok(());
+        };
+        if let Some(reason) = context.failure.or(self.state.failure.as_deref()) {
+            return run.fail(reason);
+        }
+        let interruption = self.state.interruption.as_deref().or(context.interruption);
+        match interruption {
+            Some(reason) => run.interrupt(reason),
+            None if self.options.cancel.is_cancelled() => run.interrupt("stopped on request"),
+            None => run.complete(),
         }
     }
 
@@ -194,11 +213,15 @@ impl<M> MetricsCollection<M> {
         if !context.hyperparameters.is_null() {
             run.log_parameters(context.hyperparameters)?;
         }
-        let known = run.reader()?.parameters().contains_key("total_epochs");
-        if !known {
-            run.log_parameters(&json!({ "total_epochs": context.total_epochs }))?;
+        // The program's own word for it wins; a training that was resumed may be a longer one.
+        if context.hyperparameters.get(TOTAL_EPOCHS).is_some() {
+            return Ok(());
         }
-        Ok(())
+        let total = json!(context.total_epochs);
+        match run.reader()?.parameters().get(TOTAL_EPOCHS) {
+            Some(known) if *known == total => Ok(()),
+            _ => run.log_parameters(&json!({ TOTAL_EPOCHS: total })),
+        }
     }
 
     fn log_aggregates(&mut self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
@@ -219,6 +242,26 @@ impl<M> MetricsCollection<M> {
             };
             passes.iter().any(same)
         }))
+    }
+
+    /// The epoch of the weights at the end, unless they were collected.
+    fn uncollected_weights(
+        &self,
+        run: &Run,
+        context: &TrainingContext<'_, M>,
+    ) -> Result<Option<i64>> {
+        let collected = self.state.collected;
+        let (last, is_known) = if context.untrained {
+            let first = context.starting_epoch.unwrap_or(context.epoch);
+            let last = weights_before(first);
+            (last, collected.is_some() || last == BEFORE_TRAINING)
+        } else {
+            let last = last_weights(context);
+            (last, collected == Some(last))
+        };
+        let none_trained = context.untrained || context.epoch >= context.total_epochs;
+        let is_known = is_known || (none_trained && self.is_collected(run, last)?);
+        Ok((!is_known).then_some(last))
     }
 
     fn collect_weights(
@@ -246,24 +289,26 @@ impl<M> MetricsCollection<M> {
         let Err(error) = work(self) else {
             return Ok(());
         };
-        let reason = error.chain();
-        let interrupted = error.kind() == ErrorKind::Interrupted;
+        self.remember(&error);
         let told = match self.run_in_use() {
-            Some(run) if interrupted => run.interrupt(&reason),
-            Some(run) => run.fail(&reason),
+            Some(run) => crate::collect::end_run(run, Some(&error)),
             None => Ok(()),
         };
-        let remembered = match interrupted {
-            true => &mut self.state.interruption,
-            false => &mut self.state.failure,
-        };
-        remembered.get_or_insert(reason);
         match told {
             Ok(()) => Err(error),
             Err(second) => Err(Error::Several {
                 problems: vec![error, second],
             }),
         }
+    }
+
+    /// Keeps the first failure and the first interruption for the status at the end.
+    fn remember(&mut self, error: &Error) {
+        let remembered = match error.kind() {
+            ErrorKind::Interrupted => &mut self.state.interruption,
+            _ => &mut self.state.failure,
+        };
+        remembered.get_or_insert_with(|| error.chain());
     }
 
     fn collect_splits(
@@ -307,41 +352,14 @@ impl<M> MetricsCollection<M> {
         if self.options.cancel.is_cancelled() {
             return Ok(());
         }
-        let last = last_weights(context);
-        let none_trained = context.epoch >= context.total_epochs;
         if self.options.schedule.collects_at_training_end()
-            && self.state.collected != Some(last)
-            && !(none_trained && self.is_collected(run, last)?)
+            && let Some(last) = self.uncollected_weights(run, context)?
         {
             self.collect_weights(run, context.model, last, "on_training_end")?;
         }
         // A reduction may take long.
         run.flush()?;
         self.options.reduce(run, &self.state.embeddings)
-    }
-
-    fn end(
-        &self,
-        run: &Run,
-        context: &TrainingContext<'_, M>,
-        error: Option<&Error>,
-    ) -> Result<()> {
-        if let Some(reason) = context.failure.or(self.state.failure.as_deref()) {
-            return run.fail(reason);
-        }
-        match error {
-            Some(error) if error.kind() == ErrorKind::Interrupted => {
-                return run.interrupt(&error.chain());
-            }
-            Some(error) => return run.fail(&error.chain()),
-            None => {}
-        }
-        let interruption = context.interruption.or(self.state.interruption.as_deref());
-        match interruption {
-            Some(reason) => run.interrupt(reason),
-            None if self.options.cancel.is_cancelled() => run.interrupt("stopped on request"),
-            None => run.complete(),
-        }
     }
 }
 

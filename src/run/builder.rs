@@ -37,6 +37,11 @@ pub enum IfExists {
     /// commit fails with [`Error::Fenced`]. [`RunBuilder::from_epoch`] says where the training goes
     /// on; without it a [`MetricsCollection`](crate::callback::MetricsCollection) says so at the start
     /// of the training.
+    ///
+    /// **Take care which run that is.** Where [`IfExists::Rename`] called a crashed run `name-2`, resuming
+    /// `name` goes on with the one before it, though that may be completed, and what it holds from the
+    /// epoch of the checkpoint on is discarded. Give the name that `emberlens ls` shows, or take the run
+    /// by its id with [`Project::resume_run`].
     Resume,
     /// Start a new run; once it exists, delete those of that name that no process writes.
     Overwrite,

@@ -255,27 +255,147 @@ fn the_metrics_collection_answers_every_event() {
     assert_eq!(run.reader().unwrap().passes("default").len(), 1);
 }
 
-#[test]
-fn the_failure_of_another_callback_ends_the_run_as_failed() {
+/// The status of a run after a training in which a callback told after the collection did `then`.
+fn ended(event: Event, then: fn() -> Result<()>, grouped: bool) -> (Status, Option<Error>) {
     let project = Project::open("memory://", "events").unwrap();
     let run = project.run("r").start().unwrap();
     let log = Log::default();
-    let failing = Recorder::new("a", &log).at(Event::EpochEnd, || Err(Error::user("no licence")));
-    let mut callbacks = Callbacks::new().with(collection(&run)).with(failing);
+    let other = Recorder::new("a", &log).at(event, then);
+    let mut callbacks = match grouped {
+        true => Callbacks::new().with((collection(&run), vec![other])),
+        false => Callbacks::new().with(collection(&run)).with(other),
+    };
     let context = TrainingContext {
         model: Some(&4),
         ..TrainingContext::new(0, 1)
     };
-    for event in [
-        Event::TrainingStart,
-        Event::TrainLoaderEnd,
-        Event::EpochEnd,
-        Event::TrainingEnd,
-    ] {
-        let _ = callbacks.dispatch(event, &context);
+    for told in Event::ALL {
+        if told != Event::Interrupted || event == Event::Interrupted {
+            let _ = callbacks.dispatch(told, &context);
+        }
     }
-    let reason = "callback a failed in on_epoch_end: no licence";
-    assert_eq!(run.status(), Status::Failed(reason.into()));
+    (run.status(), callbacks.finish().err())
+}
+
+#[test]
+fn the_failure_of_another_callback_ends_the_run_as_failed() {
+    for event in Event::ALL {
+        for grouped in [false, true] {
+            let (status, error) = ended(event, || Err(Error::user("no licence")), grouped);
+            let reason = format!("callback a failed in {}: no licence", event.name());
+            assert_eq!(status, Status::Failed(reason.clone()));
+            assert_eq!(error.unwrap().chain(), reason);
+            let (status, _) = ended(event, || panic!("no licence"), grouped);
+            assert!(matches!(status, Status::Failed(_)), "{event:?}: {status}");
+        }
+    }
+    let (status, error) = ended(Event::EpochEnd, || Ok(()), false);
+    assert_eq!(
+        (status, error.map(|error| error.chain())),
+        (Status::Completed, None)
+    );
+}
+
+#[test]
+fn the_reason_of_a_failed_run_has_the_first_error_and_that_of_the_training() {
+    let reason = |callback: fn() -> Result<()>, training: &str| {
+        let project = Project::open("memory://", "events").unwrap();
+        let run = project.run("r").start().unwrap();
+        let other = Recorder::new("a", &Log::default()).at(Event::EpochEnd, callback);
+        let mut callbacks = Callbacks::new().with(collection(&run)).with(other);
+        let context = TrainingContext {
+            model: Some(&4),
+            ..TrainingContext::new(0, 1)
+        };
+        let _ = callbacks.on_training_start(&context);
+        let _ = callbacks.on_epoch_end(&context);
+        let _ = callbacks.on_training_end(&TrainingContext {
+            failure: Some(training),
+            ..context
+        });
+        run.status().to_string()
+    };
+    let own = "callback a failed in on_epoch_end: no licence";
+    let failing = || Err(Error::user("no licence"));
+    for (text, expected) in [
+        (
+            reason(failing, "no data"),
+            format!("failed ({own}; no data)"),
+        ),
+        (reason(failing, own), format!("failed ({own})")),
+        (reason(|| Ok(()), "no data"), "failed (no data)".into()),
+    ] {
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn the_stop_that_another_callback_asks_for_ends_the_run_as_interrupted() {
+    let stop = || {
+        Err(Error::Interrupted {
+            during: "a walk".into(),
+            kept: "the shoes are kept",
+        })
+    };
+    for event in Event::ALL {
+        for grouped in [false, true] {
+            let (status, _) = ended(event, stop, grouped);
+            assert!(
+                matches!(status, Status::Interrupted(_)),
+                "{event:?}: {status}"
+            );
+        }
+    }
+}
+
+/// Writes down its close and what it was told then.
+struct Closer(&'static str, Log, fn() -> Result<()>);
+
+impl Callback<u8> for Closer {
+    fn close(&mut self, context: &TrainingContext<'_, u8>) -> Result<()> {
+        let failure = context.failure.unwrap_or("no failure");
+        self.1
+            .lock()
+            .unwrap()
+            .push(format!("{}: {failure}", self.0));
+        (self.2)()
+    }
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.0.into()
+    }
+}
+
+#[test]
+fn who_was_added_last_is_closed_first_and_its_failure_is_told_to_the_others() {
+    let log = Log::default();
+    let closer = |name| Closer(name, log.clone(), || Ok(()));
+    let failing = Closer("d", log.clone(), || Err(Error::user("the lid is stuck")));
+    let mut callbacks = Callbacks::new()
+        .with(Box::new(closer("a")))
+        .with((closer("b"), vec![Some(closer("c"))]))
+        .with(failing);
+    let _ = callbacks.on_training_end(&TrainingContext::new(0, 1));
+    let reason = "callback d failed in on_training_end: the lid is stuck";
+    let told = |name| format!("{name}: {reason}");
+    let expected = ["d: no failure".into(), told("c"), told("b"), told("a")];
+    assert_eq!(*log.lock().unwrap(), expected);
+    assert_eq!(callbacks.finish().unwrap_err().chain(), reason);
+}
+
+#[test]
+fn a_group_that_no_list_tells_fails_the_run_of_its_collection_too() {
+    let project = Project::open("memory://", "events").unwrap();
+    let run = project.run("r").start().unwrap();
+    let other = Recorder::new("a", &Log::default())
+        .at(Event::TrainingEnd, || Err(Error::user("no licence")));
+    let mut group = (collection(&run), other);
+    let context = TrainingContext {
+        model: Some(&4),
+        ..TrainingContext::new(0, 1)
+    };
+    group.on_training_start(&context).unwrap();
+    let error = group.on_training_end(&context).unwrap_err();
+    assert_eq!(run.status(), Status::Failed(error.chain()));
 }
 
 #[test]

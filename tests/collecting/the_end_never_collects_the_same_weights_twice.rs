@@ -159,12 +159,74 @@ fn a_resumed_training_counts_on_and_repeats_nothing() {
 }
 
 #[test]
+fn a_resumed_run_says_how_many_epochs_it_has_now() {
+    let project = project();
+    let total = |run: &Run| run.reader().unwrap().parameters()["total_epochs"].clone();
+    let run = project.run("r").start().unwrap();
+    train(&mut collection(&run, &Arc::default()), 0, 3);
+    assert_eq!(total(&run), 3);
+    drop(run);
+    let run = project.run("r").if_exists(IfExists::Reuse).start().unwrap();
+    train(&mut collection(&run, &Arc::default()), 3, 10);
+    assert_eq!(total(&run), 10);
+
+    // What the program says of it stays.
+    let own = serde_json::json!({"total_epochs": "until it converges"});
+    let context = TrainingContext {
+        hyperparameters: &own,
+        ..TrainingContext::new(10, 12)
+    };
+    collection(&run, &Arc::default())
+        .on_training_start(&context)
+        .unwrap();
+    assert_eq!(total(&run), "until it converges");
+}
+
+#[test]
 fn a_training_of_no_epochs_collects_the_untrained_weights_once() {
     let run = project().run("r").start().unwrap();
     let passes = Arc::new(AtomicUsize::new(0));
     let schedule = Schedule::every_epoch().before_training(true);
     train(&mut collection(&run, &passes).schedule(schedule), 0, 0);
     assert_eq!(epochs(&run, "train"), [-1]);
+}
+
+#[test]
+fn weights_that_no_step_changed_are_not_those_of_an_epoch() {
+    for (before_training, first, known, expected) in [
+        (false, 0, false, vec![]),
+        (true, 0, false, vec![-1]),
+        (false, 3, false, vec![2]),
+        (true, 3, false, vec![2]),
+        (false, 3, true, vec![2]),
+    ] {
+        let run = project().run("r").start().unwrap();
+        let passes = Arc::new(AtomicUsize::new(0));
+        let schedule = Schedule::every_epoch().before_training(before_training);
+        let mut collection = collection(&run, &passes).schedule(schedule);
+        if known {
+            collection.collect_metrics_direct(&1.0, 2).unwrap();
+        }
+        let context = TrainingContext {
+            model: Some(&1.0),
+            untrained: true,
+            ..TrainingContext::new(first, 5)
+        };
+        collection.on_training_start(&context).unwrap();
+        // An integration says what it knows: the epoch that was under way may be the one before.
+        collection
+            .on_training_end(&TrainingContext {
+                epoch: first.saturating_sub(1),
+                ..context
+            })
+            .unwrap();
+        assert_eq!(
+            epochs(&run, "train"),
+            expected,
+            "{before_training} {first} {known}"
+        );
+        assert_eq!(passes.load(Ordering::Relaxed), 2 * expected.len());
+    }
 }
 
 #[test]

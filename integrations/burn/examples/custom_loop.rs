@@ -1,7 +1,8 @@
 //! A training loop written by hand, with the same callbacks that Burn's learner would call.
 //!
 //! `cargo run --release -p emberlens-burn --example custom_loop` fits a curve, collects every point
-//! at every epoch, and prints which points the model still misses most.
+//! at every epoch, and prints which points the model still misses most. With `-- 120` the point 120
+//! cannot be read: the run then ends as `failed`, with the reason.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -24,10 +25,15 @@ const LEARNING_RATE: f64 = 0.01;
 struct Curve {
     points: usize,
     shift: f32,
+    unreadable: Option<usize>,
 }
 
 impl Dataset<[f32; 2]> for Curve {
     fn get(&self, index: usize) -> Result<[f32; 2], DatasetError> {
+        if self.unreadable == Some(index) {
+            let error = std::io::Error::other(format!("point {index} cannot be read"));
+            return Err(DatasetError::new(error));
+        }
         let x = (index as f32 + self.shift) / self.points as f32 * 6.0 - 3.0;
         let wrong = if index % 50 == 49 { 1.5 } else { 0.0 };
         Ok([x, x.sin() + wrong])
@@ -98,8 +104,14 @@ impl InferenceStep for Fit {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::default().autodiff();
-    let curve = |points, shift| Curve { points, shift };
-    let (train, valid) = (curve(400, 0.0), curve(100, 0.5));
+    let curve = |points, shift, unreadable| Curve {
+        points,
+        shift,
+        unreadable,
+    };
+    let unreadable = std::env::args().nth(1).map(|point| point.parse());
+    let train = curve(400, 0.0, unreadable.transpose()?);
+    let valid = curve(100, 0.5, None);
     let (run, mut callbacks) =
         Lens::new("custom-loop", CurveBatcher, train.clone(), valid.clone())?
             .run_name("sine")
@@ -120,38 +132,57 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut flow = callbacks.on_training_start(&TrainingContext::new(0, EPOCHS));
     let mut epoch = 0;
-    while epoch < EPOCHS && flow == Flow::Continue {
-        let mut losses = Vec::new();
-        for batch in loader.iter() {
-            let output = model.fit(batch?);
-            losses.push(output.loss.clone().into_scalar::<f64>());
-            let gradients = GradientsParams::from_grads(output.loss.backward(), &model);
-            model = optimiser.step(LEARNING_RATE, model, gradients);
-        }
-        aggregates.push(mean("train", epoch, &losses));
+    // No `?` in here: whatever ends the training, the callbacks are told, and the run says it.
+    let outcome = 'training: {
+        while epoch < EPOCHS && flow == Flow::Continue {
+            let mut losses = Vec::new();
+            for batch in loader.iter() {
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(error) => break 'training Err(error),
+                };
+                let output = model.fit(batch);
+                losses.push(output.loss.clone().into_scalar::<f64>());
+                let gradients = GradientsParams::from_grads(output.loss.backward(), &model);
+                model = optimiser.step(LEARNING_RATE, model, gradients);
+            }
+            aggregates.push(mean("train", epoch, &losses));
 
-        let evaluated = model.valid();
-        // The weights of this epoch are final: here they are collected.
-        flow = callbacks.on_train_loader_end(&context(epoch, &evaluated, &aggregates));
+            let evaluated = model.valid();
+            // The weights of this epoch are final: here they are collected.
+            flow = callbacks.on_train_loader_end(&context(epoch, &evaluated, &aggregates));
 
-        let mut losses = Vec::new();
-        for batch in valid_loader.iter() {
-            losses.push(evaluated.fit(batch?).loss.into_scalar::<f64>());
+            let mut losses = Vec::new();
+            for batch in valid_loader.iter() {
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(error) => break 'training Err(error),
+                };
+                losses.push(evaluated.fit(batch).loss.into_scalar::<f64>());
+            }
+            let validated = mean("valid", epoch, &losses);
+            println!("epoch {epoch}: validation loss {:.4}", validated.value);
+            aggregates.push(validated);
+            if flow == Flow::Continue {
+                let context = context(epoch, &evaluated, &aggregates);
+                let _ = callbacks.on_validation_loader_end(&context);
+                flow = callbacks.on_epoch_end(&context);
+            }
+            epoch += 1;
         }
-        let validated = mean("valid", epoch, &losses);
-        println!("epoch {epoch}: validation loss {:.4}", validated.value);
-        aggregates.push(validated);
-        if flow == Flow::Continue {
-            let context = context(epoch, &evaluated, &aggregates);
-            let _ = callbacks.on_validation_loader_end(&context);
-            flow = callbacks.on_epoch_end(&context);
-        }
-        epoch += 1;
-    }
+        Ok(())
+    };
     let evaluated = model.valid();
     let last_epoch = epoch.saturating_sub(1);
-    let _ = callbacks.on_training_end(&context(last_epoch, &evaluated, &aggregates));
-    callbacks.finish()?;
+    let failure = outcome.as_ref().err().map(ToString::to_string);
+    let _ = callbacks.on_training_end(&TrainingContext {
+        failure: failure.as_deref(),
+        untrained: epoch == 0,
+        ..context(last_epoch, &evaluated, &aggregates)
+    });
+    let finished = callbacks.finish();
+    outcome?;
+    finished?;
 
     let reader = run.reader()?;
     let rows = reader.metrics("default").split("train");

@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::train::InferenceStep;
-use emberlens::CancelFlag;
 use emberlens::Result;
 use emberlens::callback::{Callbacks, Collectors};
 use emberlens::run::{Run, active};
@@ -25,13 +24,31 @@ where
     /// Starts the run and returns it with the callbacks, for a training loop of your own.
     ///
     /// Call them as [`Callback`](emberlens::callback::Callback) shows, with `model.valid()` as the model; the example
-    /// `custom_loop` does.
+    /// `custom_loop` does. They log the hyperparameters of the lens when the training starts, unless the context has some.
+    ///
+    /// A loop that ends by an error tells it in
+    /// [`TrainingContext::failure`](emberlens::callback::TrainingContext::failure) at `on_training_end`, and the run ends
+    /// as `failed`; one that leaves without that call leaves it `interrupted`, with no reason of its own.
+    ///
+    /// Nothing here listens to Ctrl-C. A flag of the program stops the pass that is under way between two batches:
+    /// the event then answers [`Flow::Stop`](emberlens::callback::Flow::Stop), and the run ends as `interrupted`. Rows
+    /// that were flushed are kept.
+    ///
+    /// ```no_run
+    /// # use emberlens::{CancelFlag, Result, callback::Callbacks, run::Run};
+    /// # use emberlens_burn::Lens;
+    /// # fn callbacks<M, I: 'static>(lens: Lens<M, I>) -> Result<(Run, Callbacks<M>)>
+    /// # where M: burn::train::InferenceStep + burn::module::Module + 'static, M::Input: Clone {
+    /// let stop = CancelFlag::new(); // a clone of it goes to the handler, which calls `cancel()`
+    /// lens.configure(|collection| collection.cancel(&stop)).into_callbacks()
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `Invalid` when names contradict the run in use; `Storage` when the root is not writable.
     pub fn into_callbacks(mut self) -> Result<(Run, Callbacks<M>)> {
         let run = self.start_run()?;
-        let callbacks = self.take_callbacks(&run, &CancelFlag::new());
+        let callbacks = self.take_callbacks(&run);
         Ok((run, callbacks))
     }
 
@@ -61,8 +78,8 @@ where
     }
 
     /// The callbacks in order: the device, the collection, those of the program.
-    pub(crate) fn take_callbacks(&mut self, run: &Run, cancel: &CancelFlag) -> Callbacks<M> {
-        let mut collection = std::mem::take(&mut self.collection).run(run).cancel(cancel);
+    pub(crate) fn take_callbacks(&mut self, run: &Run) -> Callbacks<M> {
+        let mut collection = std::mem::take(&mut self.collection).run(run);
         for split in std::mem::take(&mut self.splits) {
             let collectors = self.build_collectors();
             let predictor = self.predictor.clone().unwrap_or_else(|| {
@@ -79,6 +96,7 @@ where
         }
         let callbacks = Callbacks::new()
             .policy(self.error_policy)
+            .hyperparameters(std::mem::take(&mut self.hyperparameters))
             .with(self.device.clone())
             .with(collection);
         let own = std::mem::take(&mut self.callbacks);

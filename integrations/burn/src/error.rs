@@ -51,18 +51,37 @@ pub struct LaunchError<M> {
 /// Behind a pointer, because a model can be large and an error should be small.
 struct Inner<M> {
     failure: LaunchFailure,
+    callback_errors: Vec<Error>,
     run: Option<Run>,
     // A model is `Send` but not `Sync`; errors are expected to be both.
     model: Mutex<Option<M>>,
 }
 
 impl<M> LaunchError<M> {
-    pub(crate) fn new(failure: LaunchFailure, run: Option<Run>, model: Option<M>) -> Self {
+    pub(crate) fn new(
+        failure: LaunchFailure,
+        callback_errors: Vec<Error>,
+        run: Run,
+        model: M,
+    ) -> Self {
         Self {
             inner: Box::new(Inner {
                 failure,
-                run,
-                model: Mutex::new(model),
+                callback_errors,
+                run: Some(run),
+                model: Mutex::new(Some(model)),
+            }),
+        }
+    }
+
+    /// Nothing was trained yet.
+    pub(crate) fn before(failure: LaunchFailure) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                failure,
+                callback_errors: Vec::new(),
+                run: None,
+                model: Mutex::new(None),
             }),
         }
     }
@@ -70,6 +89,12 @@ impl<M> LaunchError<M> {
     /// Why.
     pub fn failure(&self) -> &LaunchFailure {
         &self.inner.failure
+    }
+
+    /// Errors of callbacks in a training that Burn stopped, oldest first; they too are in the text of
+    /// this error and in the reason of the run. Empty where [`LaunchError::failure`] has them.
+    pub fn callback_errors(&self) -> &[Error] {
+        &self.inner.callback_errors
     }
 
     /// What the caller can do about it; a training that Burn stopped is the caller's code.
@@ -96,10 +121,14 @@ impl<M> LaunchError<M> {
 impl<M> fmt::Display for LaunchError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.inner.failure {
-            LaunchFailure::Training(error) => write!(f, "the training failed: {error}"),
+            LaunchFailure::Training(error) => write!(f, "the training failed: {error}")?,
             // With its causes: many programs print only the outermost error.
-            LaunchFailure::Emberlens(error) => f.write_str(&error.chain()),
+            LaunchFailure::Emberlens(error) => f.write_str(&error.chain())?,
         }
+        let beside = self.inner.callback_errors.iter();
+        beside
+            .map(Error::chain)
+            .try_for_each(|error| write!(f, "; {error}"))
     }
 }
 
@@ -107,6 +136,7 @@ impl<M> fmt::Debug for LaunchError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LaunchError")
             .field("failure", &self.inner.failure)
+            .field("callback_errors", &self.inner.callback_errors)
             .field("run", &self.inner.run.as_ref().map(Run::id))
             .finish_non_exhaustive()
     }

@@ -10,8 +10,7 @@ use burn::train::{
     InferenceStep, Interruption, Learner, LearnerModel, LearningResult, SupervisedTraining,
     TrainStep,
 };
-use emberlens::CancelFlag;
-use emberlens::run::Run;
+use emberlens::run::{Run, Status};
 use emberlens::{Error, ErrorKind, Result};
 
 use crate::aggregates::AggregateLogger;
@@ -73,26 +72,29 @@ where
     /// Burn's `training.launch(learner)`: trains, and collects along the way.
     ///
     /// The run is started before the first batch. At its end it is completed, or interrupted with
-    /// the reason (Ctrl-C, an [`Interrupter`](burn::train::Interrupter)), or failed with the error;
+    /// the reason (Ctrl-C, an [`Interrupter`](burn::train::Interrupter), the flag that
+    /// [`MetricsCollection::cancel`](emberlens::callback::MetricsCollection::cancel) was given), or failed with the error;
     /// a panic of the training passes through after the run was marked.
     ///
     /// # Errors
     /// A [`LaunchError`], which still has the trained model: `Training` when Burn stopped with an
-    /// error of its own, `Emberlens` when the run could not be started or a callback failed (which
-    /// stops the training, unless [`Lens::error_policy`] says otherwise).
+    /// error of its own ([`LaunchError::callback_errors`] has those of callbacks that failed as well),
+    /// `Emberlens` when the run could not be started or a callback failed (which stops the training,
+    /// unless [`Lens::error_policy`] says otherwise).
     pub fn launch(
         mut self,
         training: SupervisedTraining<Tracked<M>>,
         learner: Learner<Tracked<M>>,
     ) -> Result<Trained<M>, LaunchError<M>> {
-        let before = |error| LaunchError::new(LaunchFailure::Emberlens(error), None, None);
+        let before = |error| LaunchError::before(LaunchFailure::Emberlens(error));
         self.check_learner(&learner).map_err(before)?;
         let run = self.start_run().map_err(before)?;
-        let cancel = CancelFlag::new();
+        self.plan.show_initial_model = self.collection.schedule_in_use().collects_before_training();
+        // The program's own flag where it gave one: either stops a pass.
+        let cancel = self.collection.cancel_flag().clone();
         let interrupter = training.interrupter();
         let teller = Teller {
-            callbacks: self.take_callbacks(&run, &cancel),
-            hyperparameters: std::mem::take(&mut self.hyperparameters),
+            callbacks: self.take_callbacks(&run),
             interrupter: interrupter.clone(),
             error: None,
         };
@@ -141,23 +143,29 @@ where
             let reason = Some(stop.chain());
             interrupted = Some(Interruption { reason });
         }
-        let failure = match (result.error, failures.len()) {
-            (Some(error), _) => Some(LaunchFailure::Training(error)),
-            (None, 0) => None,
-            (None, 1) => failures.pop().map(LaunchFailure::Emberlens),
-            (None, _) => Some(LaunchFailure::Emberlens(Error::Several {
-                problems: failures,
-            })),
+        if result.error.is_some() || !failures.is_empty() {
+            failures.extend(stops);
+        }
+        let (failure, beside) = match (result.error, failures.len()) {
+            (Some(error), _) => (Some(LaunchFailure::Training(error)), failures),
+            (None, 0 | 1) => (failures.pop().map(LaunchFailure::Emberlens), failures),
+            (None, _) => {
+                let several = Error::Several { problems: failures };
+                (Some(LaunchFailure::Emberlens(several)), Vec::new())
+            }
         };
         if let Some(failure) = failure {
-            let error = LaunchError::new(failure, Some(run.clone()), Some(model));
-            settle(&run, |run| run.fail(&error.to_string()));
+            let error = LaunchError::new(failure, beside, run.clone(), model);
+            settle_failed(&run, &error.to_string());
             return Err(error);
         }
-        settle(&run, |run| match &interrupted {
-            Some(interruption) => run.interrupt(&reason(interruption)),
-            None => run.complete(),
-        });
+        if run.status().is_active() {
+            // No callback ended it.
+            written(match &interrupted {
+                Some(interruption) => run.interrupt(&reason(interruption)),
+                None => run.complete(),
+            });
+        }
         Ok(Trained {
             model,
             renderer: result.renderer,
@@ -176,7 +184,7 @@ where
         for error in errors {
             tracing::error!(error = %error.chain(), "a callback failed after a panic");
         }
-        settle(run, |run| run.fail(&failure));
+        settle_failed(run, &failure);
     }
 }
 
@@ -208,11 +216,16 @@ fn reason(interruption: &Interruption) -> String {
     reason.unwrap_or_else(|| "stopped without a reason".to_owned())
 }
 
-/// Ends a run that no callback ended: when the collection failed before it adopted the run.
-fn settle(run: &Run, end: impl FnOnce(&Run) -> Result<()>) {
-    if run.status().is_active()
-        && let Err(error) = end(run)
-    {
+/// Ends a run that no callback failed: when the collection failed before it adopted the run, or
+/// something failed after the collection had ended it.
+fn settle_failed(run: &Run, reason: &str) {
+    if !matches!(run.status(), Status::Failed(_)) {
+        written(run.fail(reason));
+    }
+}
+
+fn written(status: Result<()>) {
+    if let Err(error) = status {
         tracing::error!(error = %error.chain(), "the run's status could not be written");
     }
 }

@@ -104,6 +104,11 @@ pub(crate) type MakeCollector<M> = fn(OutputOptions) -> SharedCollector<Input<M>
 /// the embeddings of its [`Tap`](crate::Tap)s. The run lies in the project of the given name below
 /// `EMBERLENS_ROOT`, else `./emberlens`.
 ///
+/// # Two means of one loss
+/// `valid_loss_avg` is the mean over the samples. Burn's own `Loss`, which stands beside it in the
+/// scalars, is the mean over the batches: a last batch that is smaller weighs as much as the others.
+/// They are equal where all batches have one size.
+///
 /// # What it leaves alone
 /// The training computes the same numbers with and without a lens: no random number is drawn, the
 /// model is only read, batches for collection are made by the lens's own copy of the batcher. Give

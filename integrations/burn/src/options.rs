@@ -47,7 +47,8 @@ impl<M: InferenceStep, I> Lens<M, I> {
 
     /// What happens when a run of that name exists; [`IfExists::Resume`] goes on with one for a
     /// training that resumes from a checkpoint: what the run holds from the checkpoint's epoch on is
-    /// replaced, and an older process that still writes it is fenced.
+    /// replaced, and an older process that still writes it is fenced. Name that run exactly, see there:
+    /// by default the second one of a project is `training-2`.
     pub fn if_exists(mut self, choice: IfExists) -> Self {
         self.if_exists = choice;
         self
@@ -158,7 +159,6 @@ where
     /// then draw their random numbers in another order than without it; every other schedule
     /// leaves the training as it is, bit for bit.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.plan.show_initial_model = schedule.collects_before_training();
         self.collection = self.collection.schedule(schedule);
         self
     }
@@ -175,7 +175,8 @@ where
         self
     }
 
-    /// Sets any other option of the collection; its run and splits are the lens's.
+    /// Sets any other option of the collection; its run and splits are the lens's. A cancel flag that
+    /// is given here stops a pass, and so does Ctrl-C.
     ///
     /// ```no_run
     /// # use emberlens_burn::{Lens, SampleMetrics};

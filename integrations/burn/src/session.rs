@@ -35,6 +35,8 @@ pub(crate) struct Session<M> {
     /// Set while the training runs; a tracked model outside of it is only a model.
     live: AtomicBool,
     started: AtomicBool,
+    /// The optimiser ran: the weights are not those of the start any more.
+    optimised: AtomicBool,
     /// A training loader ended and no training step followed yet.
     validating: AtomicBool,
     /// Threads that trained since the last event: validation on another one is no sign (a worker of
@@ -81,6 +83,7 @@ impl<M> Session<M> {
             board: Arc::default(),
             live: AtomicBool::new(false),
             started: AtomicBool::new(false),
+            optimised: AtomicBool::new(false),
             validating: AtomicBool::new(false),
             trained: Mutex::default(),
             learning_rate: AtomicU64::new(f64::NAN.to_bits()),
@@ -218,6 +221,7 @@ impl<M: Module + 'static> Session<M> {
         Told {
             event,
             epoch,
+            untrained: !self.optimised.load(Ordering::Acquire),
             notes: self.board.read(Clone::clone),
             learning_rate: self.learning_rate(),
             model: None,
@@ -229,7 +233,8 @@ impl<M: Module + 'static> Session<M> {
     /// Tells what is left to tell after the training, and returns what went wrong in the callbacks.
     ///
     /// A training that ended in the middle of an epoch ends with that epoch's number, so that its
-    /// weights are not taken for those of the epoch before.
+    /// weights are not taken for those of the epoch before. One that ended before its first step says
+    /// that its weights are untrained.
     pub(crate) fn finish(&self, mut ending: Ending<M>) -> Vec<Error> {
         self.start(None);
         self.live.store(false, Ordering::Release);
@@ -274,7 +279,10 @@ impl<M: Module + 'static> Session<M> {
         script.relay.tell(Told {
             model: ending.model,
             interruption: ending.interruption,
-            failure: ending.failure.or(own_failure),
+            failure: match (own_failure, ending.failure) {
+                (Some(own), Some(burns)) => Some(format!("{own}; {burns}")),
+                (own, burns) => own.or(burns),
+            },
             ..self.told(Event::TrainingEnd, epoch)
         });
         script.relay.with(Teller::take_errors)
@@ -307,6 +315,7 @@ impl<M: Module + 'static> Watch<M> for Session<M> {
     fn optimising(&self, learning_rate: f64) {
         if self.is_live() {
             self.mark_thread();
+            self.optimised.store(true, Ordering::Release);
             self.learning_rate
                 .store(learning_rate.to_bits(), Ordering::Release);
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arrow_schema::Schema;
 use emberlens::Result;
 use emberlens::collect::ModelPredictor;
 use emberlens::metrics::{MetricsCollector, PassCollector};
@@ -26,6 +27,10 @@ impl<B, O> Clone for SharedCollector<B, O> {
 impl<B, O> MetricsCollector<B, O> for SharedCollector<B, O> {
     fn collect(&self, batch: &B, output: &O) -> Result<Columns> {
         self.0.collect(batch, output)
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        self.0.schema()
     }
 
     fn compute_aggregates(&self) -> bool {

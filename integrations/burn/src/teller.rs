@@ -9,7 +9,6 @@ use burn::module::Module;
 use burn::train::Interrupter;
 use emberlens::Error;
 use emberlens::callback::{Callbacks, Event, Flow, TrainingContext};
-use serde_json::Value;
 
 use crate::board::Notes;
 
@@ -17,6 +16,8 @@ use crate::board::Notes;
 pub(crate) struct Told<M> {
     pub(crate) event: Event,
     pub(crate) epoch: usize,
+    /// No step was taken yet.
+    pub(crate) untrained: bool,
     pub(crate) notes: Notes,
     pub(crate) learning_rate: Option<f64>,
     /// In evaluation mode.
@@ -28,7 +29,6 @@ pub(crate) struct Told<M> {
 /// The callbacks of a training and what they need around them.
 pub(crate) struct Teller<M> {
     pub(crate) callbacks: Callbacks<M>,
-    pub(crate) hyperparameters: Value,
     pub(crate) interrupter: Interrupter,
     /// An error of our own: a panic outside the callbacks, a thread that did not start.
     pub(crate) error: Option<Error>,
@@ -60,14 +60,15 @@ impl<M: Module> Teller<M> {
                     .notes
                     .starting_epoch
                     .map(|epoch| epoch.saturating_sub(1)),
+                untrained: told.untrained,
                 total_epochs: told.notes.total_epochs.unwrap_or(told.epoch + 1),
                 split_totals: &told.notes.split_totals,
                 aggregates: &told.notes.aggregates,
                 learning_rate: told.learning_rate,
                 model: told.model.as_ref(),
-                hyperparameters: &self.hyperparameters,
                 interruption: told.interruption.as_deref(),
                 failure: told.failure.as_deref(),
+                ..TrainingContext::new(told.epoch, told.epoch + 1)
             },
         )
     }

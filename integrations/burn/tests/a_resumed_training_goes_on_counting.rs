@@ -3,10 +3,12 @@
 
 mod common;
 
+use burn::train::SupervisedTraining;
 use burn::train::metric::LossMetric;
 use common::*;
 use emberlens::callback::{Event, Schedule};
 use emberlens::run::{IfExists, Status};
+use emberlens_burn::{Lens, Tracked};
 
 #[test]
 fn epochs_follow_those_before_the_checkpoint() {
@@ -40,6 +42,11 @@ fn epochs_follow_those_before_the_checkpoint() {
 
     let reader = trained.run.reader().unwrap();
     assert_eq!(*reader.status(), Status::Completed);
+    assert_eq!(
+        reader.parameters()["total_epochs"],
+        4,
+        "and not the 2 of before"
+    );
     assert_eq!(passes(&reader), both_splits(0..4));
     let scalars = reader.scalars().unwrap();
     let losses = scalars
@@ -77,6 +84,73 @@ fn the_schedule_goes_on_where_it_was() {
     assert_eq!(train(root.path(), Some(3), 6), both_splits([1, 2, 4, 5]));
     // Nothing is left to train, and nothing is collected twice.
     assert_eq!(train(root.path(), Some(6), 6), both_splits([1, 2, 4, 5]));
+}
+
+#[rustfmt::skip] // one line for each of the readme's
+fn named_as_in_the_readme(lens: Lens<Net, Item>) -> Lens<Net, Item> {
+    lens
+        .run_name("training-2") // the run that crashed, by its name in `emberlens ls`
+        .if_exists(IfExists::Resume)
+}
+
+#[rustfmt::skip]
+fn prepared_as_in_the_readme(
+    training: SupervisedTraining<Tracked<Net>>,
+) -> SupervisedTraining<Tracked<Net>> {
+    training
+        .with_default_checkpointers()
+        .checkpoint(2) // two epochs are done
+}
+
+/// Lines without what ends a statement.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(|line| line.trim().trim_end_matches(';'))
+}
+
+#[test]
+fn the_readme_resumes_the_run_that_it_names_and_no_other() {
+    let readme = include_str!("../../../README.md");
+    let (_, recipe) = readme.split_once("After a crash Burn goes on").unwrap();
+    let (_, recipe) = recipe.split_once("```diff\n").unwrap();
+    let (recipe, _) = recipe.split_once("```").unwrap();
+    let added = lines(recipe).filter_map(|line| line.strip_prefix('+'));
+    let added: Vec<&str> = added.map(str::trim).collect();
+    assert_eq!(added.len(), 4, "{added:?}");
+    assert!(added[0].starts_with("let lens = Lens::new("), "{added:?}");
+    for line in &added[1..] {
+        assert!(
+            lines(include_str!("a_resumed_training_goes_on_counting.rs")).any(|own| own == *line)
+        );
+    }
+
+    let root = tempfile::tempdir().unwrap();
+    for epochs in [3, 2] {
+        // Both are called `training` by the program, which does not know the other.
+        let lens = lens(root.path());
+        let prepared = training(&lens, root.path())
+            .metrics((LossMetric::new(),))
+            .with_default_checkpointers()
+            .num_epochs(epochs);
+        let learner = learner(&lens);
+        lens.launch(prepared, learner).unwrap();
+    }
+    let lens = named_as_in_the_readme(lens(root.path()));
+    let prepared = training(&lens, root.path()).metrics((LossMetric::new(),));
+    let prepared = prepared_as_in_the_readme(prepared).num_epochs(4);
+    let learner_of_it = learner(&lens);
+    let resumed = lens.launch(prepared, learner_of_it).unwrap().run;
+
+    let project = lens_project(root.path());
+    let other = project.open_run("training").unwrap();
+    assert_eq!(
+        passes(&other),
+        both_splits(0..3),
+        "nothing of it is touched"
+    );
+    assert_eq!(project.runs().unwrap().len(), 2);
+    let reader = resumed.reader().unwrap();
+    assert_eq!(reader.name(), "training-2");
+    assert_eq!(passes(&reader), both_splits(0..4));
 }
 
 #[test]

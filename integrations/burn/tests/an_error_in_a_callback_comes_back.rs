@@ -6,27 +6,52 @@ mod common;
 use burn::train::TrainingError;
 use burn::train::metric::LossMetric;
 use common::*;
-use emberlens::callback::{Callback, ErrorPolicy, TrainingContext};
+use emberlens::callback::{Callback, ErrorPolicy, Event, TrainingContext};
 use emberlens::run::Status;
 use emberlens::{Error, ErrorKind};
 use emberlens_burn::{LaunchError, LaunchFailure, Lens};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Fault {
     Error,
     Panic,
 }
 
-/// Fails when the training loader of epoch 1 has ended.
-struct Faulty(Fault);
+/// Fails at one event: of epoch 1, or outside the epochs.
+struct Faulty(Fault, Event);
+
+impl Faulty {
+    fn at(&self, event: Event, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        let outside = matches!(event, Event::TrainingStart | Event::TrainingEnd);
+        match self.0 {
+            _ if self.1 != event || (context.epoch != 1 && !outside) => Ok(()),
+            Fault::Error => Err(Error::user("the printer is on fire")),
+            Fault::Panic => panic!("the printer is on fire"),
+        }
+    }
+}
 
 impl Callback<Net> for Faulty {
+    fn on_training_start(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        self.at(Event::TrainingStart, context)
+    }
     fn on_train_loader_end(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
-        match (context.epoch, self.0) {
-            (1, Fault::Error) => Err(Error::user("the printer is on fire")),
-            (1, Fault::Panic) => panic!("the printer is on fire"),
-            _ => Ok(()),
-        }
+        self.at(Event::TrainLoaderEnd, context)
+    }
+    fn on_validation_loader_end(
+        &mut self,
+        context: &TrainingContext<'_, Net>,
+    ) -> emberlens::Result<()> {
+        self.at(Event::ValidationLoaderEnd, context)
+    }
+    fn on_epoch_end(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        self.at(Event::EpochEnd, context)
+    }
+    fn on_interrupted(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        self.at(Event::Interrupted, context)
+    }
+    fn on_training_end(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        self.at(Event::TrainingEnd, context)
     }
 }
 
@@ -34,11 +59,20 @@ fn launch(
     fault: Fault,
     change: impl FnOnce(Lens<Net, Item>) -> Lens<Net, Item>,
 ) -> (tempfile::TempDir, LaunchError<Net>) {
+    launch_at(Event::TrainLoaderEnd, fault, 4, change)
+}
+
+fn launch_at(
+    event: Event,
+    fault: Fault,
+    epochs: usize,
+    change: impl FnOnce(Lens<Net, Item>) -> Lens<Net, Item>,
+) -> (tempfile::TempDir, LaunchError<Net>) {
     let root = tempfile::tempdir().unwrap();
-    let lens = change(lens(root.path())).callback(Faulty(fault));
+    let lens = change(lens(root.path())).callback(Faulty(fault, event));
     let training = training(&lens, root.path())
         .metrics((LossMetric::new(),))
-        .num_epochs(4);
+        .num_epochs(epochs);
     let learner = learner(&lens);
     let error = lens.launch(training, learner).unwrap_err();
     (root, error)
@@ -75,14 +109,67 @@ fn an_error_can_wait_for_the_end() {
 }
 
 #[test]
+fn the_run_fails_with_the_reason_whatever_event_it_was() {
+    for event in Event::ALL {
+        if event == Event::Interrupted {
+            continue; // the test below
+        }
+        for (fault, policy) in [
+            (Fault::Error, ErrorPolicy::StopTraining),
+            (Fault::Panic, ErrorPolicy::CarryToEnd),
+        ] {
+            let (_root, error) = launch_at(event, fault, 2, |lens| lens.error_policy(policy));
+            let text = error.to_string();
+            assert!(text.contains(event.name()), "{text}");
+            let status = error.run().unwrap().status();
+            assert_eq!(status, Status::Failed(text), "{event:?} {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn an_error_at_an_interruption_fails_the_run_too() {
+    for fault in [Fault::Error, Fault::Panic] {
+        let root = tempfile::tempdir().unwrap();
+        let interrupter = burn::train::Interrupter::new();
+        let stop = interrupter.clone();
+        let lens = lens(root.path())
+            .callback(AtEpoch(1, move || stop.stop(Some("seen enough"))))
+            .callback(Faulty(fault, Event::Interrupted));
+        let training = training(&lens, root.path())
+            .with_interrupter(interrupter)
+            .num_epochs(4);
+        let learner = learner(&lens);
+        let error = lens.launch(training, learner).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("on_interrupted"), "{text}");
+        assert_eq!(error.run().unwrap().status(), Status::Failed(text));
+    }
+}
+
+/// Does something when the training loader of an epoch has ended.
+struct AtEpoch<F>(usize, F);
+
+impl<F: FnMut() + Send> Callback<Net> for AtEpoch<F> {
+    fn on_train_loader_end(&mut self, context: &TrainingContext<'_, Net>) -> emberlens::Result<()> {
+        if context.epoch == self.0 {
+            (self.1)();
+        }
+        Ok(())
+    }
+}
+
+#[test]
 fn an_error_beside_the_training_comes_back_too() {
     let (_root, error) = launch(Fault::Error, Lens::beside);
     assert!(error.to_string().contains("the printer is on fire"));
     assert!(matches!(error.run().unwrap().status(), Status::Failed(_)));
 }
 
-#[test]
-fn an_error_of_burn_fails_the_run_with_its_reason() {
+/// The error of a training whose data break, with a lens that was changed.
+fn launch_broken(
+    change: impl FnOnce(Lens<Net, Item>) -> Lens<Net, Item>,
+) -> (tempfile::TempDir, LaunchError<Net>) {
     use burn::data::dataloader::DataLoaderBuilder;
     use burn::data::dataset::{Dataset, DatasetError};
 
@@ -101,7 +188,7 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
     }
 
     let root = tempfile::tempdir().unwrap();
-    let lens = lens(root.path());
+    let lens = change(lens(root.path()));
     let broken = DataLoaderBuilder::new(ToBatch)
         .batch_size(BATCH)
         .build(Broken);
@@ -111,6 +198,13 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
         .num_epochs(2);
     let learner = learner(&lens);
     let error = lens.launch(training, learner).unwrap_err();
+    (root, error)
+}
+
+#[test]
+fn an_error_of_burn_fails_the_run_with_its_reason() {
+    let (_root, error) = launch_broken(|lens| lens);
+    assert!(error.callback_errors().is_empty());
     let LaunchFailure::Training(cause) = error.failure() else {
         panic!("{error:?}");
     };
@@ -120,6 +214,33 @@ fn an_error_of_burn_fails_the_run_with_its_reason() {
         other => panic!("{other:?}"),
     }
     assert!(error.into_model().is_some());
+}
+
+#[test]
+fn an_error_of_burn_hides_none_of_a_callback() {
+    let (_root, error) = launch_broken(|lens| {
+        lens.error_policy(ErrorPolicy::CarryToEnd)
+            .callback(Faulty(Fault::Error, Event::TrainingStart))
+            .callback(Faulty(Fault::Panic, Event::TrainingEnd))
+    });
+    assert!(matches!(error.failure(), LaunchFailure::Training(_)));
+    let parts = [
+        "the disk is gone",
+        "failed in on_training_start: the printer is on fire",
+        "failed in on_training_end",
+    ];
+    let text = error.to_string();
+    let places = parts.map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}")));
+    assert!(places.is_sorted(), "{text}");
+    let callbacks: Vec<String> = error.callback_errors().iter().map(Error::chain).collect();
+    assert_eq!(callbacks.len(), 2, "{callbacks:?}");
+    match error.run().unwrap().status() {
+        Status::Failed(reason) => {
+            let first = reason.find(parts[1]).unwrap();
+            assert!(first < reason.find(parts[0]).unwrap(), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
+use burn::module::Module;
 use burn::tensor::TensorReadError;
-use burn::train::Interrupter;
 use burn::train::metric::{LossMetric, Metric, MetricMetadata, MetricName, SerializedEntry};
+use burn::train::{Interrupter, SupervisedTraining};
 use common::*;
-use emberlens::callback::Event;
-use emberlens::run::{Project, RunReader, Status};
-use emberlens_burn::Lens;
+use emberlens::callback::{Event, Flow, TrainingContext};
+use emberlens::run::{IfExists, Project, RunReader, Status};
+use emberlens::table::Columns;
+use emberlens::{CancelFlag, ErrorKind};
+use emberlens_burn::{BurnPrediction, Lens, Tracked};
 
 /// A metric that asks for a stop at its `at`-th update.
 #[derive(Clone)]
@@ -136,22 +139,124 @@ fn in_the_middle_of_a_validation() {
     );
 }
 
+/// A lens whose collector sets the flag that the program gave, in the pass over `train` of epoch 1.
+fn cancels_itself(root: &std::path::Path) -> (Lens<Net, Item>, CancelFlag) {
+    let flag = CancelFlag::new();
+    let seen = AtomicUsize::new(0);
+    let stop = flag.clone();
+    let lens = lens(root)
+        .batch_size(BATCH)
+        .configure(|collection| collection.cancel(&flag))
+        .collector(move |batch: &Batch, _: &BurnPrediction<_>| {
+            let rows = batch.labels.dims()[0];
+            if seen.fetch_add(rows, Ordering::SeqCst) == TRAIN + VALID + BATCH {
+                stop.cancel();
+            }
+            Ok(Columns::new().with("zero", vec![0_i64; rows]))
+        });
+    (lens, flag)
+}
+
+fn check_cancelled(reader: &RunReader, flag: &CancelFlag) {
+    assert!(flag.is_cancelled());
+    let status = reader.status();
+    assert!(matches!(status, Status::Interrupted(_)), "{status:?}");
+    assert_eq!(passes(reader), both_splits([0]));
+    let incomplete = reader.incomplete_passes();
+    assert_eq!(incomplete.len(), 1);
+    assert_eq!(incomplete[0].epoch, Some(1));
+}
+
 #[test]
-fn before_the_first_batch() {
+fn by_the_flag_of_the_program_in_the_middle_of_a_pass() {
     let root = tempfile::tempdir().unwrap();
-    let lens = lens(root.path());
-    let training = training(&lens, root.path()).num_epochs(3);
+    let (lens, flag) = cancels_itself(root.path());
+    let training = training(&lens, root.path())
+        .metrics((LossMetric::new(),))
+        .num_epochs(4);
+    let learner = learner(&lens);
+    let trained = lens.launch(training, learner).unwrap();
+    assert!(trained.interrupted.is_some());
+    check_cancelled(&trained.run.reader().unwrap(), &flag);
+}
+
+#[test]
+fn by_the_flag_of_the_program_in_a_loop_by_hand() {
+    let root = tempfile::tempdir().unwrap();
+    let (lens, flag) = cancels_itself(root.path());
+    let (run, mut callbacks) = lens.into_callbacks().unwrap();
+    let model = Net::new(&device()).valid();
+    let at = |epoch| TrainingContext {
+        model: Some(&model),
+        ..TrainingContext::new(epoch, 4)
+    };
+    assert_eq!(callbacks.on_training_start(&at(0)), Flow::Continue);
+    assert_eq!(callbacks.on_train_loader_end(&at(0)), Flow::Continue);
+    assert_eq!(callbacks.on_train_loader_end(&at(1)), Flow::Stop);
+    let _ = callbacks.on_training_end(&at(1));
+    let error = callbacks.finish().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    check_cancelled(&run.reader().unwrap(), &flag);
+}
+
+/// A stop that is there before the launch; Burn looks for one after each batch.
+fn stopped_at_once(
+    root: &std::path::Path,
+    prepare: impl FnOnce(SupervisedTraining<Tracked<Net>>) -> SupervisedTraining<Tracked<Net>>,
+) -> RunReader {
+    let lens = lens(root);
+    let training = prepare(training(&lens, root).num_epochs(3));
     training.interrupter().stop(None);
     let learner = learner(&lens);
     let trained = lens.launch(training, learner).unwrap();
     assert!(trained.interrupted.is_some());
     let reader = trained.run.reader().unwrap();
     assert!(matches!(reader.status(), Status::Interrupted(_)));
-    assert_eq!(
-        passes(&reader),
-        both_splits([0]),
-        "the weights that came back"
-    );
+    reader
+}
+
+#[test]
+fn after_the_first_batch() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = stopped_at_once(root.path(), |training| training);
+    assert_eq!(passes(&reader), both_splits([0]), "one step was taken");
+}
+
+#[test]
+fn before_the_first_step() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = stopped_at_once(root.path(), |training| training.grads_accumulation(1000));
+    // Weights that no step has changed are not those of epoch 0, and nobody asked for them.
+    assert_eq!(passes(&reader), []);
+}
+
+#[test]
+fn before_the_first_step_after_a_checkpoint() {
+    let root = tempfile::tempdir().unwrap();
+    let part = |name: &str, from: Option<usize>| {
+        let lens = lens(root.path()).run_name(name).if_exists(IfExists::Resume);
+        let prepared = training(&lens, root.path())
+            .metrics((LossMetric::new(),))
+            .with_default_checkpointers()
+            .num_epochs(2 + from.unwrap_or(0));
+        let prepared = match from {
+            Some(epoch) => prepared.checkpoint(epoch).grads_accumulation(1000),
+            None => prepared,
+        };
+        if from.is_some() {
+            prepared.interrupter().stop(Some("not today"));
+        }
+        let learner = learner(&lens);
+        let run = lens.launch(prepared, learner).unwrap().run;
+        let reader = run.reader().unwrap();
+        (passes(&reader), reader.status().clone())
+    };
+    assert_eq!(part("first", None).0, both_splits([0, 1]));
+    let stopped = Status::Interrupted("not today".into());
+    let expected = (both_splits([0, 1]), stopped.clone());
+    assert_eq!(part("first", Some(2)), expected, "the run has them");
+    let expected = (both_splits([1]), stopped);
+    assert_eq!(part("another", Some(2)), expected, "this one has not");
 }
 
 /// Items that take their time, so that there is a moment for a signal.

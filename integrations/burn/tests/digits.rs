@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -93,8 +94,17 @@ fn every_epoch_is_collected_and_planted_errors_come_out_on_top() {
     assert!(accuracy >= 0.95, "validation accuracy {accuracy}");
 
     let found = number(&text, "by mean loss over the epochs  ");
-    assert_eq!(found, planted_on_top(&run, 72), "{text}");
+    let by_mean = losses(&run, 0..8);
+    assert_eq!(found, planted_on_top(&run, &by_mean, 72), "{text}");
     assert!(found >= 60, "{text}");
+    let found = number(&text, "by loss of the last epoch  ");
+    assert_eq!(
+        found,
+        planted_on_top(&run, &losses(&run, 7..8), 72),
+        "{text}"
+    );
+    check_aggregates(&run, &text);
+    check_suspicious(&run, &by_mean, &text);
     assert!(
         text.contains("planted label errors (72) among the top 5 % (72 samples)"),
         "{text}"
@@ -105,19 +115,87 @@ fn every_epoch_is_collected_and_planted_errors_come_out_on_top() {
     );
 }
 
-/// Planted errors among the training samples of highest mean loss, counted from the rows.
-fn planted_on_top(run: &RunReader, top: usize) -> usize {
-    let metrics = run.metrics("default").split("train");
-    let ids = metrics.values::<i64>("example_id").unwrap();
-    let losses = metrics.values::<f32>("loss").unwrap();
-    let mut sums = vec![0.0; TRAIN as usize];
-    for (id, loss) in ids.into_iter().zip(losses) {
-        sums[id as usize] += f64::from(loss);
+/// Training samples by their mean loss over these epochs, highest first, from the rows.
+fn losses(run: &RunReader, epochs: std::ops::Range<i64>) -> Vec<(usize, f64)> {
+    let mut means: Vec<(usize, f64)> = (0..TRAIN as usize).map(|id| (id, 0.0)).collect();
+    let count = (epochs.end - epochs.start) as f64;
+    for epoch in epochs {
+        let metrics = run.metrics("default").split("train").epoch(epoch);
+        let ids = metrics.values::<i64>("example_id").unwrap();
+        for (id, loss) in ids.iter().zip(metrics.values::<f32>("loss").unwrap()) {
+            means[*id as usize].1 += f64::from(loss) / count;
+        }
     }
+    means.sort_by(|a, b| b.1.total_cmp(&a.1));
+    means
+}
+
+/// Planted errors among the first of a ranking.
+fn planted_on_top(run: &RunReader, ranking: &[(usize, f64)], top: usize) -> usize {
     let planted = tables(run).0.column::<bool>("planted").unwrap();
-    let mut order: Vec<usize> = (0..sums.len()).collect();
-    order.sort_by(|&a, &b| sums[b].total_cmp(&sums[a]));
-    order[..top].iter().filter(|&&id| planted[id]).count()
+    ranking[..top].iter().filter(|(id, _)| planted[*id]).count()
+}
+
+/// The printed means are those of the rows, at every epoch.
+fn check_aggregates(run: &RunReader, text: &str) {
+    let (_, table) = text.split_once("valid confidence\n").unwrap();
+    for (epoch, line) in (0..8_i64).zip(table.lines()) {
+        let printed: Vec<f64> = line
+            .split_whitespace()
+            .map(|word| word.parse().unwrap())
+            .collect();
+        let mut expected = vec![epoch as f64];
+        for split in ["train", "valid"] {
+            let metrics = run.metrics("default").split(split).epoch(epoch);
+            for column in ["loss", "accuracy", "confidence"] {
+                let values = metrics.values::<f32>(column).unwrap();
+                let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+                expected.push(sum / values.len() as f64);
+            }
+        }
+        assert_eq!(printed.len(), expected.len(), "{line}");
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-4;
+        assert!(
+            printed.iter().zip(&expected).all(close),
+            "{line}: {expected:?}"
+        );
+    }
+}
+
+/// The ten printed samples are those of highest mean loss, with what the table says of them.
+fn check_suspicious(run: &RunReader, by_mean: &[(usize, f64)], text: &str) {
+    let table = tables(run).0;
+    let names = table.category_names("label").unwrap();
+    let labels = table.column::<i32>("label").unwrap();
+    let truth = table.column::<i32>("true_label").unwrap();
+    let planted = table.column::<bool>("planted").unwrap();
+    let last = run.metrics("default").split("train").epoch(7);
+    let ids = last.values::<i64>("example_id").unwrap();
+    let predicted = last.values::<i64>("predicted").unwrap();
+    let predicted: HashMap<i64, i64> = ids.into_iter().zip(predicted).collect();
+
+    let (_, lines) = text.split_once("planted?\n").unwrap();
+    let lines: Vec<&str> = lines.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 10, "{text}");
+    for (line, &(id, loss)) in lines.iter().zip(by_mean) {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().unwrap();
+        assert_eq!(word().parse::<usize>().unwrap(), id, "{line}");
+        assert!(
+            (word().parse::<f64>().unwrap() - loss).abs() < 1e-3,
+            "{line} {loss}"
+        );
+        assert_eq!(word(), names[labels[id] as usize], "{line}");
+        assert_eq!(word(), names[predicted[&(id as i64)] as usize], "{line}");
+        let status: Vec<&str> = words.collect();
+        match planted[id] {
+            true => {
+                assert_eq!(status[0], "yes,", "{line}");
+                assert_eq!(*status.last().unwrap(), names[truth[id] as usize], "{line}");
+            }
+            false => assert_eq!(status, ["no"], "{line}"),
+        }
+    }
 }
 
 /// Training and validation table of a run.

@@ -146,12 +146,23 @@ fn beside_the_training_and_without_metrics() {
 
 #[test]
 fn the_initial_weights_are_shown_when_the_schedule_asks() {
-    let shown = |schedule: Schedule| {
-        let seen = record(|lens| lens.schedule(schedule), |training| training);
+    let shown = |change: fn(Lens<Net, Item>) -> Lens<Net, Item>| {
+        let seen = record(change, |training| training);
+        assert_eq!(events(&seen), expected(3));
         seen[0].has_model
     };
-    assert!(!shown(Schedule::every_epoch()));
-    assert!(shown(Schedule::every_epoch().before_training(true)));
+    assert!(!shown(|lens| lens));
+    assert!(shown(|lens| {
+        lens.schedule(Schedule::every_epoch().before_training(true))
+    }));
+    assert!(shown(|lens| {
+        lens.configure(|collection| collection.collect_before_training(true))
+    }));
+    // The last word counts.
+    assert!(!shown(|lens| {
+        lens.schedule(Schedule::every_epoch().before_training(true))
+            .configure(|collection| collection.collect_before_training(false))
+    }));
 }
 
 #[test]

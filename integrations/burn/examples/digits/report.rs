@@ -214,17 +214,13 @@ fn coordinates(out: &mut String, run: &RunReader) -> Result<(), Failure> {
 }
 
 fn next(run: &RunReader, args: &Args) -> Result<String, Failure> {
-    let read = format!(
-        "python -c 'import polars; print(polars.read_delta(\"{}/metrics/{STREAM}\"))'",
-        place(run)
-    );
     let mut next = Next::new(run, args.root.as_deref(), args.source.name())?
         .add(&format!("show {}", run.name()))
         .top(STREAM, "train", "loss --mean", "-n 20")
         .export(STREAM, "digits.parquet")
         .plot("embedding", "-o digits.png");
     if !run.passes(STREAM).is_empty() {
-        next = next.other(&read);
+        next = next.read_delta(&format!("{}/metrics/{STREAM}", place(run)));
     }
     Ok(next.render())
 }

@@ -108,10 +108,12 @@ impl<'a> Next<'a> {
         self.add_where(found.is_some(), &line)
     }
 
-    /// A line of another program, as it is.
-    pub fn other(mut self, line: &str) -> Self {
+    /// A line for Python that reads the Delta table in a folder.
+    pub fn read_delta(mut self, folder: &str) -> Self {
         if self.cli.is_some() {
-            self.lines += &format!("  {line}\n");
+            let literal = folder.replace('\\', r"\\").replace('"', "\\\"");
+            let code = format!("import polars; print(polars.read_delta(\"{literal}\"))");
+            self.lines += &format!("  python -c {}\n", quoted(&code));
         }
         self
     }

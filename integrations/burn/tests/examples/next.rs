@@ -1,6 +1,8 @@
 //! What the examples print as the next commands works, however much there is to show.
 
-use crate::program::{next_commands_work, text};
+use std::process::Command;
+
+use crate::program::{binary, next_commands_work, text};
 
 /// Runs an example and everything that it prints for later; the plots among it.
 fn plots(name: &str, arguments: &[&str]) -> usize {
@@ -16,6 +18,57 @@ fn plots(name: &str, arguments: &[&str]) -> usize {
 #[test]
 fn of_digits() {
     assert_eq!(plots("digits", &["--epochs=1"]), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn of_digits_for_python() {
+    python_reads("reader's", true);
+    // Polars itself finds no files below a space or a double quote.
+    python_reads(r#"a "best" reader's runs"#, false);
+}
+
+/// The line for Python names the table below this root, as a shell takes it apart; where there is a
+/// Python with Polars, and that can, it is read.
+#[cfg(unix)]
+fn python_reads(root: &str, can: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut example = Command::new(binary("digits"));
+    example.args(["--epochs=1", "--root", root]);
+    let output = example.current_dir(folder.path()).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    let line = printed.lines().find(|line| line.contains("python -c"));
+    let line = line.unwrap().trim();
+
+    let shell = |python: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("python() {{ {python} \"$@\"; }}\n{line}")]);
+        shell.current_dir(folder.path()).output().unwrap()
+    };
+    let words = String::from_utf8(shell(r"printf '%s\n'").stdout).unwrap();
+    let [option, code] = words.lines().collect::<Vec<_>>()[..] else {
+        panic!("{words}");
+    };
+    assert_eq!(option, "-c");
+    let literal = code.strip_prefix("import polars; print(polars.read_delta(\"");
+    let literal = literal.and_then(|rest| rest.strip_suffix("\"))")).unwrap();
+    let table = literal.replace("\\\"", "\"");
+    assert!(table.starts_with(root), "{table}");
+    let log = folder.path().join(table).join("_delta_log");
+    assert!(log.is_dir(), "{}", log.display());
+
+    let Ok(python) = std::env::var("EMBERLENS_PYTHON") else {
+        println!("skipped: EMBERLENS_PYTHON names no Python with polars");
+        return;
+    };
+    if can {
+        let read = shell(&format!("'{python}'"));
+        let error = String::from_utf8_lossy(&read.stderr);
+        assert!(read.status.success(), "{error}");
+        let table = String::from_utf8_lossy(&read.stdout);
+        assert!(table.contains("example_id"), "{table}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn built(name: &str) -> PathBuf {
 }
 
 /// An example.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     built(&format!("examples/{name}"))
 }
 
