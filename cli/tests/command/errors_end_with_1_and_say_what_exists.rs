@@ -150,3 +150,33 @@ fn a_pipe_or_a_folder_is_no_matrix_and_says_so() {
         );
     }
 }
+
+#[test]
+fn a_column_of_weights_that_holds_text_is_named_with_its_line() {
+    let example = Example::new();
+    let file = example.root().join("w.csv");
+    std::fs::write(&file, "a,w\n1,0.5\n2,heavy\n").unwrap();
+    let file = file.display().to_string();
+    let call = [
+        "import",
+        "csv",
+        &file,
+        "--name",
+        "t",
+        "--project",
+        "digits",
+        "--weight",
+        "w",
+    ];
+    let told = stderr(&example.emberlens(&call));
+    let expected = [
+        "column `w`",
+        "heavy",
+        "line 3",
+        "w.csv",
+        "weights and probabilities are numbers",
+    ];
+    for part in expected {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}

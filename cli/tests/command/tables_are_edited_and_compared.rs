@@ -290,6 +290,39 @@ fn a_stream_that_joins_no_table_chooses_no_rows() {
 }
 
 #[test]
+fn a_table_with_an_at_sign_in_its_name_is_found_by_it() {
+    let example = Example::new();
+    let file = example.root().join("p.csv");
+    std::fs::write(&file, "a\n1\n2\n").unwrap();
+    let file = file.display().to_string();
+    example.json(&[
+        "import",
+        "csv",
+        &file,
+        "--name",
+        "mail@home",
+        "--project",
+        "digits",
+    ]);
+    example.json(&["edit", "mail@home", "--set", "a=5", "--rows", "1"]);
+    for (name, revision) in [
+        ("mail@home", 1),
+        ("mail@home@0", 0),
+        ("mail@home@latest", 1),
+    ] {
+        let out = example.root().join("out.csv").display().to_string();
+        let told = example.json(&["export", "--table", name, "-o", &out, "--force"]);
+        assert_eq!(told["revision"], revision, "{name}");
+    }
+    let unknown = example.emberlens(&["revisions", "mail@work"]);
+    let told = stderr(&unknown);
+    assert!(
+        told.contains("`@work` names no revision") && told.contains("mail@3"),
+        "{told}"
+    );
+}
+
+#[test]
 fn wrong_usage_of_edits_ends_with_2() {
     let example = Example::new();
     for arguments in [

@@ -138,69 +138,6 @@ fn a_csv_file_becomes_a_table_of_a_new_project() {
 }
 
 #[test]
-fn a_table_with_an_at_sign_in_its_name_is_found_by_it() {
-    let example = Example::new();
-    let file = example.root().join("p.csv");
-    write(&file, "a\n1\n2\n");
-    let file = file.display().to_string();
-    example.json(&[
-        "import",
-        "csv",
-        &file,
-        "--name",
-        "mail@home",
-        "--project",
-        "digits",
-    ]);
-    example.json(&["edit", "mail@home", "--set", "a=5", "--rows", "1"]);
-    for (name, revision) in [
-        ("mail@home", 1),
-        ("mail@home@0", 0),
-        ("mail@home@latest", 1),
-    ] {
-        let out = example.root().join("out.csv").display().to_string();
-        let told = example.json(&["export", "--table", name, "-o", &out, "--force"]);
-        assert_eq!(told["revision"], revision, "{name}");
-    }
-    let unknown = example.emberlens(&["revisions", "mail@work"]);
-    let told = stderr(&unknown);
-    assert!(
-        told.contains("`@work` names no revision") && told.contains("mail@3"),
-        "{told}"
-    );
-}
-
-#[test]
-fn a_column_of_weights_that_holds_text_is_named_with_its_line() {
-    let example = Example::new();
-    let file = example.root().join("w.csv");
-    write(&file, "a,w\n1,0.5\n2,heavy\n");
-    let file = file.display().to_string();
-    let call = [
-        "import",
-        "csv",
-        &file,
-        "--name",
-        "t",
-        "--project",
-        "digits",
-        "--weight",
-        "w",
-    ];
-    let told = stderr(&example.emberlens(&call));
-    let expected = [
-        "column `w`",
-        "heavy",
-        "line 3",
-        "w.csv",
-        "weights and probabilities are numbers",
-    ];
-    for part in expected {
-        assert!(told.contains(part), "{part}: {told}");
-    }
-}
-
-#[test]
 fn a_coco_file_comes_in_with_its_images_and_goes_out_as_it_was() {
     let example = Example::new();
     let folder = example.root().join("coco");
