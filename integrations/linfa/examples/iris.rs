@@ -153,7 +153,7 @@ fn report(run: &Run, root: Option<&str>) -> std::result::Result<(), Box<dyn Erro
         );
     }
     let root = root
-        .map(|root| format!(" --root {root}"))
+        .map(|root| format!(" --root {}", quoted(root)))
         .unwrap_or_default();
     let (cli, name) = (
         format!("cargo run --release --bin emberlens --{root}"),
@@ -164,8 +164,14 @@ fn report(run: &Run, root: Option<&str>) -> std::result::Result<(), Box<dyn Erro
     println!("  {cli} top {name} --by loss --mean -n 10");
     if let Some(path) = run.location().local_path() {
         let table = path.join("projections").join("logits-pca");
-        let table = table.display();
-        println!("  python -c 'import polars; print(polars.read_delta(\"{table}\"))'");
+        let table = table.display().to_string().replace('"', "\\\"");
+        let code = format!("import polars; print(polars.read_delta(\"{table}\"))");
+        println!("  python -c {}", quoted(&code));
     }
     Ok(())
+}
+
+/// One word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
