@@ -76,8 +76,8 @@ impl Rows {
         let place = self.location.join(&file.path);
         let Some(path) = place.local_path() else {
             let bytes = place.read_if_exists()?.ok_or_else(|| self.missing(file))?;
+            let builder = decode::open(&place, bytes.clone())?;
             checksum::check(&place, &file.path, &bytes[..])?;
-            let builder = decode::open(&place, bytes)?;
             return self.decoder(&place, builder);
         };
         let opened = || {

@@ -286,12 +286,6 @@ fn images_and_categories_that_are_malformed_take_their_annotations_with_them() {
             2,
         ),
         (
-            with("/images/0/id", json!(5)),
-            "earlier image at image 5",
-            1,
-            3,
-        ),
-        (
             without("/images/0", "file_name"),
             "`file_name` is missing",
             1,
@@ -326,6 +320,19 @@ fn images_and_categories_that_are_malformed_take_their_annotations_with_them() {
             "{part}"
         );
     }
+}
+
+#[test]
+fn images_of_one_id_are_all_left_out() {
+    let twins = with("/images/0/id", json!(5)).to_string();
+    let error = refused(&twins);
+    assert!(error.contains("earlier image at image 5"), "{error}");
+    let error = import_text(&twins, &CocoOptions::new().lenient(true)).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("no image is left") && text.contains("3 x an id twice"),
+        "{text}"
+    );
 }
 
 #[test]
