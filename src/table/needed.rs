@@ -34,7 +34,8 @@ impl DeltaTable {
     /// which was the latest at `since_us` or later.
     ///
     /// # Errors
-    /// `Corrupt` for a log that does not tell: then nothing is known to be unneeded.
+    /// `Corrupt` for a log that does not tell, lacks one of these versions, or names files that are not
+    /// there: then nothing is known to be unneeded.
     pub(crate) fn needed_files(&self, since_us: i64, versions: &[u64]) -> Result<Needed> {
         if let Some(problem) = self.log_problems().into_iter().next() {
             return Err(problem);
@@ -42,8 +43,15 @@ impl DeltaTable {
         let latest = self.snapshot()?;
         let mut held: HashSet<String> = latest.paths()?.into_iter().collect();
         for &version in versions.iter().filter(|&&one| one != latest.version()) {
+            if version > latest.version() {
+                let last = latest.version();
+                return Err(self.lost(format!(
+                    "its log ends at version {last}, and the run's documents name version {version}"
+                )));
+            }
             held.extend(self.snapshot_at(version)?.paths()?);
         }
+        self.check_held(&held)?;
         // What a version held that was the latest then, and the latest version does not, was taken
         // out since.
         let recent = self.removed_since(since_us, latest.version())?;
@@ -51,6 +59,30 @@ impl DeltaTable {
             held,
             recent: recent.into_iter().collect(),
         })
+    }
+
+    /// Every file must be there: where one is not, the commit that took it out may be lost, and with it
+    /// the names of the files that hold its rows now.
+    fn check_held(&self, held: &HashSet<String>) -> Result<()> {
+        // After the log was read: what it names was written before.
+        let there: HashSet<String> = self.location().list_files()?.into_iter().collect();
+        let mut unlisted: Vec<&String> = held.difference(&there).collect();
+        unlisted.sort_unstable();
+        for name in unlisted {
+            // A listing may lag behind.
+            if self.location().join(name).read_if_exists()?.is_none() {
+                return Err(self.lost(format!("its log names `{name}`, which is not there")));
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, reason: String) -> Error {
+        Error::Corrupt {
+            what: "table",
+            reason,
+            path: self.location().url(),
+        }
     }
 
     /// One of these names that the table neither holds nor ever took out: the commit that brought it is
