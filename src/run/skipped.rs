@@ -51,6 +51,11 @@ impl Skips {
         table.snapshot_around(&mut |error| self.problem(error))
     }
 
+    /// A version of a table without the commits whose entries are damaged.
+    pub(super) fn version(&self, table: &DeltaTable, version: u64) -> Result<Snapshot> {
+        table.version_around(version, &mut |error| self.problem(error))
+    }
+
     /// Rows that are missing in the files of a table that were passed over.
     pub(super) fn missing_below(&self, table: &Location) -> u64 {
         let state = self.state();

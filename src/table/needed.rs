@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::delta::DeltaTable;
-use super::log_flaws::entry_version;
-use crate::storage::{Location, Object};
+use crate::storage::{Location, Object, version_in};
 use crate::{Error, Result};
 
 /// The one action of a log entry that matters here.
@@ -98,10 +97,8 @@ impl DeltaTable {
         }
         let log = self.location().join("_delta_log");
         let entries = log.list_files()?.into_iter();
-        let entries: Vec<String> = entries
-            .filter(|name| entry_version(name).is_some())
-            .collect();
-        if entries.iter().all(|name| entry_version(name) != Some(0)) {
+        let entries: Vec<String> = entries.filter(|name| version_in(name).is_some()).collect();
+        if entries.iter().all(|name| version_in(name) != Some(0)) {
             return Ok(None);
         }
         for name in entries {
@@ -117,7 +114,7 @@ impl DeltaTable {
         let mut entries: Vec<(u64, Object)> = log
             .objects()?
             .into_iter()
-            .filter_map(|object| Some((entry_version(&object.name)?, object)))
+            .filter_map(|object| Some((version_in(&object.name)?, object)))
             .collect();
         entries.sort_by_key(|(version, _)| *version);
         entries.retain(|(version, _)| *version <= latest);

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod lost_commits;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -418,58 +420,4 @@ fn files_that_a_damaged_log_has_lost_stay() {
     fs::write(folder.join("part-1-x.parquet"), "never committed").unwrap();
     let vacuum = other.reader().unwrap().vacuum(Duration::ZERO).unwrap();
     assert_eq!((vacuum.files.len(), vacuum.problems.len()), (1, 0));
-}
-
-/// Without the entry of a compaction the log names the files that it joined: when these were deleted,
-/// the joined ones are all that is left.
-#[test]
-fn the_joined_files_stay_when_the_log_has_lost_their_compaction() {
-    let example = Example::new();
-    example.reader().compact(&Silent).unwrap();
-    example.vacuum(Duration::ZERO).delete(&Silent).unwrap();
-    for table in ["scalars", "metrics/default"] {
-        let log = example.path().join(table).join("_delta_log");
-        let mut entries = files(&log).into_iter();
-        let last = log.join(entries.rfind(|name| name.ends_with(".json")).unwrap());
-        let kept = example.folder.path().join("kept");
-        fs::rename(&last, &kept).unwrap();
-        let vacuum = example.vacuum(Duration::ZERO);
-        assert!(vacuum.files.is_empty(), "{table}: {:?}", vacuum.files);
-        let [error] = &*vacuum.problems else {
-            panic!("{table}: {:?}", vacuum.problems);
-        };
-        assert_eq!(error.kind(), ErrorKind::Corrupt);
-        let text = error.to_string();
-        assert!(text.contains(table) && text.contains("not there"), "{text}");
-        fs::rename(&kept, &last).unwrap();
-    }
-    assert!(example.vacuum(Duration::ZERO).problems.is_empty());
-    example.check();
-}
-
-#[test]
-fn coordinates_whose_version_is_lost_stop_no_vacuum_of_the_rest() {
-    let example = Example::new();
-    let pca = Pca::params().dims(1);
-    let run = &example.run;
-    run.reduce_embeddings("embedding", &pca, FitOn::Latest)
-        .unwrap();
-    example.reader().compact(&Silent).unwrap();
-    let log = example
-        .path()
-        .join("projections/embedding-pca/_delta_log/00000000000000000001.json");
-    fs::remove_file(log).unwrap();
-    let vacuum = example.vacuum(Duration::ZERO);
-    assert_eq!(vacuum.files.len(), 6, "{:?}", vacuum.files);
-    let is_of_coordinates = |name: &String| name.contains("projections");
-    assert!(!names(&vacuum).iter().any(is_of_coordinates));
-    let [error] = &*vacuum.problems else {
-        panic!("{:?}", vacuum.problems);
-    };
-    let text = error.to_string();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(
-        text.contains("embedding-pca") && text.contains("version 1"),
-        "{text}"
-    );
 }
