@@ -15,6 +15,8 @@ pub struct Skipped {
     /// Rows that the run's documents and logs count and that were not read; a row that several calls
     /// missed counts once.
     pub missing_rows: u64,
+    /// Documents of the run that are damaged or missing: rows that only these tell of are not counted.
+    pub unread_documents: u64,
     /// What is wrong with each file that was skipped; the text names it.
     pub problems: Vec<Arc<Error>>,
 }
@@ -27,6 +29,8 @@ pub(super) struct Skips(Arc<Mutex<State>>);
 struct State {
     /// By pass or by file.
     missing: BTreeMap<String, u64>,
+    /// Documents by what is wrong with them: a run may be opened twice.
+    documents: BTreeMap<String, u64>,
     /// By file, or by the text where it is about something else.
     problems: BTreeMap<String, Arc<Error>>,
 }
@@ -44,6 +48,12 @@ impl Skips {
             .problems
             .entry(problem)
             .or_insert_with(|| Arc::new(error));
+    }
+
+    /// Notes what is wrong with so many documents.
+    pub(super) fn document(&self, error: Error, count: u64) {
+        self.state().documents.insert(error.to_string(), count);
+        self.problem(error);
     }
 
     /// The latest version of a table without the commits whose entries are damaged.
@@ -105,8 +115,9 @@ impl RunReader {
     /// with an error; [`RunReader::skipped`] tells what is missing.
     ///
     /// Left out are data files, and commits whose entry in a log is damaged or missing; the files that the
-    /// documents of the run name are read all the same. A log without a first entry is an
-    /// error, and so is a damaged document, unless the run was opened by [`RunReader::open_damaged`].
+    /// documents of the run name are read all the same. A log without a first entry is an error, but
+    /// for scalars, of which all count as missing then; so is a damaged document, unless the run was
+    /// opened by [`RunReader::open_damaged`].
     ///
     /// ```
     /// use emberlens::run::{Position, Project};
@@ -137,11 +148,13 @@ impl RunReader {
             return Skipped::default();
         };
         let state = skips.state();
+        let sum = |counts: &BTreeMap<String, u64>| {
+            let counts = counts.values();
+            counts.fold(0, |sum: u64, count| sum.saturating_add(*count))
+        };
         Skipped {
-            missing_rows: state
-                .missing
-                .values()
-                .fold(0, |sum, rows| rows.saturating_add(sum)),
+            missing_rows: sum(&state.missing),
+            unread_documents: sum(&state.documents),
             problems: state.problems.values().cloned().collect(),
         }
     }

@@ -74,6 +74,11 @@ impl Snapshot {
         &self.kernel
     }
 
+    /// Whether it was read without some of the commits that made it.
+    pub(crate) fn lacks_commits(&self) -> bool {
+        !self.view.hollow.is_empty()
+    }
+
     /// The version, 0-based.
     pub fn version(&self) -> u64 {
         self.kernel.version()
