@@ -315,6 +315,25 @@ impl Snapshot {
         })
     }
 
+    /// The number of the last transaction of an application.
+    pub(super) fn transaction(&self, application: &str) -> Result<Option<i64>> {
+        self.read_transaction(application).or_else(|error| {
+            if !self.view.is_plain() {
+                return Err(error);
+            }
+            let table = DeltaTable::at(self.location.clone());
+            let by_entries = table.despite_checkpoints(Some(self.version()), error)?;
+            by_entries.read_transaction(application)
+        })
+    }
+
+    fn read_transaction(&self, application: &str) -> Result<Option<i64>> {
+        let engine = self.location.engine_seeing(&self.view);
+        damage::guarded(&self.location, || {
+            self.kernel.get_app_id_version(application, engine.as_ref())
+        })
+    }
+
     fn count_rows(&self, file: &ScanFile) -> Result<u64> {
         let empty = Arc::new(Schema::empty());
         let mut rows = 0;
