@@ -282,6 +282,7 @@ impl RunReader {
                     // None can be read: all that the documents tell of are missing.
                     Err(error) if error.kind() == ErrorKind::Corrupt => {
                         skips.problem(error);
+                        skips.scalars_without_commits();
                         Vec::new()
                     }
                     read => read?,

@@ -173,6 +173,7 @@ pub(super) fn read_around(
     let snapshot = skips.snapshot(&DeltaTable::open(location)?)?;
     let mut scalars = of(&snapshot, Some(skips.of_files()))?;
     if snapshot.lacks_commits() {
+        skips.scalars_without_commits();
         scalars.retain(|scalar| !discards.iter().any(|discard| takes_back(*discard, scalar)));
     }
     Ok(scalars)

@@ -17,6 +17,9 @@ pub struct Skipped {
     pub missing_rows: u64,
     /// Documents of the run that are damaged or missing: rows that only these tell of are not counted.
     pub unread_documents: u64,
+    /// Whether scalars were read without commits of their log: those that no document counts may be missing
+    /// beside the rows above.
+    pub may_miss_scalars: bool,
     /// What is wrong with each file that was skipped; the text names it.
     pub problems: Vec<Arc<Error>>,
 }
@@ -31,6 +34,7 @@ struct State {
     missing: BTreeMap<String, u64>,
     /// Documents by what is wrong with them: a run may be opened twice.
     documents: BTreeMap<String, u64>,
+    may_miss_scalars: bool,
     /// By file, or by the text where it is about something else.
     problems: BTreeMap<String, Arc<Error>>,
 }
@@ -54,6 +58,11 @@ impl Skips {
     pub(super) fn document(&self, error: Error, count: u64) {
         self.state().documents.insert(error.to_string(), count);
         self.problem(error);
+    }
+
+    /// Scalars were read without commits of their log, or not at all.
+    pub(super) fn scalars_without_commits(&self) {
+        self.state().may_miss_scalars = true;
     }
 
     /// The latest version of a table without the commits whose entries are damaged.
@@ -155,6 +164,7 @@ impl RunReader {
         Skipped {
             missing_rows: sum(&state.missing),
             unread_documents: sum(&state.documents),
+            may_miss_scalars: state.may_miss_scalars,
             problems: state.problems.values().cloned().collect(),
         }
     }

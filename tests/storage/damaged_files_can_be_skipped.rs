@@ -252,6 +252,7 @@ fn scalars_whose_entry_is_damaged_are_counted() {
         assert_eq!(reader.scalars().unwrap().len(), 6);
         let skipped = reader.skipped();
         assert_eq!((skipped.missing_rows, skipped.problems.len()), (2, 1));
+        assert!(skipped.may_miss_scalars, "as many as documents tell of");
     }
 }
 

@@ -143,6 +143,23 @@ fn scalars_whose_log_has_no_beginning_are_counted_as_missing() {
         let missing = json["missing_rows"].as_u64().unwrap();
         assert!(missing > 0, "{json}");
         assert!(notes.contains("rows are missing"), "{notes}");
+        assert!(notes.contains("may be missing too"), "{notes}");
         assert_eq!(json["streams"][0]["name"], "default");
+        // Documents of earlier versions count no scalars.
+        for document in fs::read_dir(run.join("run")).unwrap() {
+            let document = document.unwrap().path();
+            let text = fs::read_to_string(&document).unwrap();
+            if let Ok(Value::Object(mut fields)) = serde_json::from_str(&text) {
+                fields.remove("scalars");
+                fields.remove("crc32");
+                fs::write(&document, Value::Object(fields).to_string()).unwrap();
+            }
+        }
+        let (json, notes) = skipping(&example, &["show", "cnn"], "scalars");
+        assert!(json["missing_rows"].is_null(), "{json}");
+        assert!(!notes.contains("no row is missing"), "{notes}");
+        let (json, notes) = skipping(&example, &["ls"], "scalars");
+        assert!(json["projects"][0]["runs"][0]["missing_rows"].is_null());
+        assert!(notes.contains("may be missing too"), "{notes}");
     }
 }
