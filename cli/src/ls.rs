@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::find::{Found, Place};
 use crate::print::{Report, Table, clean, number, shortened, time};
 use crate::series::{as_json, last_values, short_name};
-use crate::skip::SkipCorrupt;
+use crate::skip::{SkipCorrupt, missing, missing_rows};
 
 /// Most scalars that a line shows.
 const MAX_SCALARS: usize = 4;
@@ -164,11 +164,11 @@ fn line(
     let skipped = reader.as_ref().map(RunReader::skipped).unwrap_or_default();
     let told = |error: &Arc<Error>| format!("run {}: skipped: {}", info.id, error.chain());
     damage.notes.extend(skipped.problems.iter().map(told));
-    if skipped.missing_rows > 0 {
-        let rows = skipped.missing_rows;
+    if skipped.missing_rows > 0 || skipped.may_miss_scalars {
+        let told = missing(&skipped).into_iter();
         damage
             .notes
-            .push(format!("run {}: {rows} rows are missing", info.id));
+            .extend(told.map(|note| format!("run {}: {note}", info.id)));
     }
     let streams = reader.as_ref().map(RunReader::streams).unwrap_or_default();
     let epochs = epochs(&streams, reader.as_ref());
@@ -207,7 +207,7 @@ fn line(
         "last_scalars": last.iter().map(|scalar| as_json(scalar)).collect::<Vec<_>>(),
     });
     if skip.skip_corrupt {
-        json["missing_rows"] = json!(skipped.missing_rows);
+        json["missing_rows"] = missing_rows(&skipped);
     }
     (row, json)
 }

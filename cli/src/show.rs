@@ -26,16 +26,12 @@ impl Show {
     /// with an error after everything else is shown.
     pub fn run(&self, place: &Place) -> Result<Report> {
         let reader = self.skip.run(place, &self.run)?;
-        let (mut notes, mut failure) = (Vec::new(), None);
         // Damaged scalars must not hide what the documents say.
-        let scalars = reader.scalars().unwrap_or_else(|error| {
-            match self.skip.skip_corrupt {
-                true => notes.push(format!("skipped: {}", error.chain())),
-                false => failure = Some(error),
-            }
-            Vec::new()
-        });
-        notes.extend(not_finite(&scalars));
+        let (scalars, failure) = match reader.scalars() {
+            Ok(scalars) => (scalars, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let notes = not_finite(&scalars);
         let ranks = reader.ranks()?;
         let mut text = head(&reader);
         text.push_str(&ranks_of(&ranks));

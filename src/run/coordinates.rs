@@ -214,10 +214,25 @@ impl<'a> Coordinates<'a> {
     fn open(&self) -> Result<(Snapshot, SchemaRef)> {
         let info = self.info()?;
         let table = DeltaTable::open(self.location())?;
-        let mut snapshot = table.snapshot()?;
-        if snapshot.version() != info.version {
-            snapshot = table.snapshot_at(info.version)?;
-        }
+        let snapshot = match &self.reader.skips {
+            Some(skips) => skips.version(&table, info.version),
+            None => table.snapshot().and_then(|latest| match latest.version() {
+                version if version == info.version => Ok(latest),
+                _ => table.snapshot_at(info.version),
+            }),
+        };
+        // The run says that there is one.
+        let snapshot = snapshot.map_err(|error| match error {
+            Error::NotFound { place, .. } => Error::Corrupt {
+                what: "table of coordinates",
+                reason: format!(
+                    "its log has no version {}, which the run names",
+                    info.version
+                ),
+                path: place,
+            },
+            error => error,
+        })?;
         let (found, expected) = (snapshot.row_count()?, info.rows + info.rows_not_finite);
         if found != expected {
             return Err(Error::Corrupt {

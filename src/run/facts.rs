@@ -199,24 +199,28 @@ pub(crate) fn read(run: &Location) -> Result<(Vec<Document>, u64)> {
     }
 }
 
-/// As [`read`], without the documents that are damaged or missing; each is told.
+/// As [`read`], without the documents that are damaged or missing; what is wrong is told, and of how many
+/// documents.
 ///
 /// # Errors
 /// `Corrupt` when none can be read, or the format is of a newer major version.
 pub(crate) fn read_around(
     run: &Location,
-    tell: &mut dyn FnMut(Error),
+    tell: &mut dyn FnMut(Error, u64),
 ) -> Result<(Vec<Document>, u64)> {
     let (mut known, mut count) = (Vec::new(), 0);
     for (number, bytes) in documents(run).read_bytes()? {
         if number > count {
-            let reason = format!("documents {count} to {} are missing", number - 1);
-            tell(corrupt(reason, run));
+            let reason = match number - count {
+                1 => format!("document {count} is missing"),
+                _ => format!("documents {count} to {} are missing", number - 1),
+            };
+            tell(corrupt(reason, run), number - count);
         }
         count = number.saturating_add(1);
         match parse(number, &bytes, run) {
             Ok(document) => known.extend(document),
-            Err(error @ Error::Corrupt { what: DOCUMENT, .. }) => tell(error),
+            Err(error @ Error::Corrupt { what: DOCUMENT, .. }) => tell(error, 1),
             Err(error) => return Err(error),
         }
     }

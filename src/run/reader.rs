@@ -13,7 +13,7 @@ use super::state::RunState;
 use super::{IncompletePass, InputTable, Metrics, Output, PassRecord, Status};
 use crate::storage::{Location, names};
 use crate::table::Table;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A run as it was when it was opened: it may go on meanwhile; open it again to see more.
 ///
@@ -96,14 +96,15 @@ impl RunReader {
 
     /// As [`RunReader::open`] and [`RunReader::skip_corrupt`], of a run whose documents may be damaged
     /// too: those are left out and told by [`RunReader::skipped`]. What a lost document told is not
-    /// known: a pass that it completed is among the incomplete ones, and its rows are not counted.
+    /// known: a pass that it completed is among the incomplete ones, and its rows are not counted, so
+    /// that [`Skipped::unread_documents`](super::Skipped::unread_documents) is told beside the rows.
     ///
     /// # Errors
     /// `Corrupt` when no document can be read, or the format is of a newer major version.
     pub fn open_damaged(run: Location, project: Location) -> Result<Self> {
         let skips = Skips::default();
         let reader = Self::open_by(run, project, |run| {
-            RunState::read_around(run, &mut |error| skips.problem(error))
+            RunState::read_around(run, &mut |error, count| skips.document(error, count))
         })?;
         Ok(Self {
             skips: Some(skips),
@@ -276,7 +277,17 @@ impl RunReader {
     pub fn scalars_of_rank(&self, rank: u32) -> Result<Vec<Scalar>> {
         let mut scalars = match &self.skips {
             None => scalars::read(&self.location)?,
-            Some(skips) => scalars::read_around(&self.location, skips)?,
+            Some(skips) => {
+                match scalars::read_around(&self.location, &self.state.discards, skips) {
+                    // None can be read: all that the documents tell of are missing.
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        skips.problem(error);
+                        skips.scalars_without_commits();
+                        Vec::new()
+                    }
+                    read => read?,
+                }
+            }
         };
         self.miss_scalars(scalars.len() as u64)?;
         scalars.retain(|scalar| scalar.rank.unwrap_or(0) == rank);

@@ -1,7 +1,6 @@
 //! The write side of a run's scalars: a bounded buffer in front of their table.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,8 +34,9 @@ pub(crate) struct ScalarBuffer {
     waiting: Mutex<Waiting>,
     /// Locked while writing; always before `waiting`.
     sink: Mutex<Sink>,
-    /// How many values the table is known to hold: those that were there and those of this buffer.
-    known: AtomicU64,
+    /// How many values the table is known to hold: those that were there and those of this buffer; `None`
+    /// from when values are taken back until they are gone.
+    known: Mutex<Option<u64>>,
 }
 
 #[derive(Debug)]
@@ -82,13 +82,22 @@ impl ScalarBuffer {
                 sequence: 0,
                 unsure: None,
             }),
-            known: AtomicU64::new(known.unwrap_or_default()),
+            known: Mutex::new(Some(known.unwrap_or_default())),
         }
     }
 
     /// How many values the run has on the disk, at least; `None` while that is none.
     pub(crate) fn known(&self) -> Option<u64> {
-        Some(self.known.load(Ordering::Relaxed)).filter(|known| *known > 0)
+        self.count().filter(|known| *known > 0)
+    }
+
+    /// Says no number any more, until values are taken back: what is there now may be among them.
+    pub(crate) fn forget_known(&self) {
+        *self.count() = None;
+    }
+
+    fn count(&self) -> MutexGuard<'_, Option<u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes values, and writes those before them when the buffer is full. After an error the values of
@@ -167,7 +176,9 @@ impl ScalarBuffer {
 
     fn retry(&self, sink: &mut Sink) -> Result<()> {
         let written = sink.retry()?;
-        self.known.fetch_add(written, Ordering::Relaxed);
+        if let Some(known) = &mut *self.count() {
+            *known += written;
+        }
         Ok(())
     }
 
@@ -184,6 +195,7 @@ impl ScalarBuffer {
         // Held, so that nothing of this process comes in between; others make it read again.
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(table) = sink.table.open()? else {
+            *self.count() = Some(0);
             return Ok(());
         };
         for _ in 0..MAX_CONFLICTS {
@@ -195,7 +207,7 @@ impl ScalarBuffer {
                 || table.replace_rows_after(snapshot.version(), &scalars::encode(&kept)?)?
             {
                 self.waiting().next_step = None;
-                self.known.store(kept.len() as u64, Ordering::Relaxed);
+                *self.count() = Some(kept.len() as u64);
                 return Ok(());
             }
         }

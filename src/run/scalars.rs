@@ -8,6 +8,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::skipped::Skips;
+use super::state::Discard;
 use crate::storage::Location;
 use crate::table::{DeltaTable, PassOver, Snapshot, values};
 use crate::{Error, Result};
@@ -157,13 +158,32 @@ pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
 }
 
 /// The scalars that can be read of a damaged table.
-pub(super) fn read_around(run: &Location, skips: &Skips) -> Result<Vec<Scalar>> {
+///
+/// Without the commit that took values back these are in the table still: what was logged before a
+/// discard, by the clocks of those who wrote, and lies in what it took back, does not count.
+pub(super) fn read_around(
+    run: &Location,
+    discards: &[Discard],
+    skips: &Skips,
+) -> Result<Vec<Scalar>> {
     let location = location(run);
     if !DeltaTable::exists(&location)? {
         return Ok(Vec::new());
     }
     let snapshot = skips.snapshot(&DeltaTable::open(location)?)?;
-    of(&snapshot, Some(skips.of_files()))
+    let mut scalars = of(&snapshot, Some(skips.of_files()))?;
+    if snapshot.lacks_commits() {
+        skips.scalars_without_commits();
+        scalars.retain(|scalar| !discards.iter().any(|discard| takes_back(*discard, scalar)));
+    }
+    Ok(scalars)
+}
+
+fn takes_back(discard: Discard, scalar: &Scalar) -> bool {
+    let is_in_reach = scalar
+        .epoch
+        .is_some_and(|epoch| epoch >= discard.from_epoch);
+    is_in_reach && scalar.wall_time_us < discard.time_us
 }
 
 /// The scalars of one version of their table.

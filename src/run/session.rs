@@ -266,6 +266,8 @@ impl Session {
                 "let rank 0 resume the run with RunBuilder::from_epoch, before the others join",
             ));
         }
+        // No document may tell of scalars that are taken back before they are, should that fail half-way.
+        self.scalars.forget_known();
         // From this document on readers leave it out; then its rows go.
         self.record(Fact::Discarded { from_epoch })?;
         let discards = self.state().passes.to_discard();

@@ -15,6 +15,11 @@ pub struct Skipped {
     /// Rows that the run's documents and logs count and that were not read; a row that several calls
     /// missed counts once.
     pub missing_rows: u64,
+    /// Documents of the run that are damaged or missing: rows that only these tell of are not counted.
+    pub unread_documents: u64,
+    /// Whether scalars were read without commits of their log: those that no document counts may be missing
+    /// beside the rows above.
+    pub may_miss_scalars: bool,
     /// What is wrong with each file that was skipped; the text names it.
     pub problems: Vec<Arc<Error>>,
 }
@@ -27,6 +32,9 @@ pub(super) struct Skips(Arc<Mutex<State>>);
 struct State {
     /// By pass or by file.
     missing: BTreeMap<String, u64>,
+    /// Documents by what is wrong with them: a run may be opened twice.
+    documents: BTreeMap<String, u64>,
+    may_miss_scalars: bool,
     /// By file, or by the text where it is about something else.
     problems: BTreeMap<String, Arc<Error>>,
 }
@@ -46,9 +54,25 @@ impl Skips {
             .or_insert_with(|| Arc::new(error));
     }
 
+    /// Notes what is wrong with so many documents.
+    pub(super) fn document(&self, error: Error, count: u64) {
+        self.state().documents.insert(error.to_string(), count);
+        self.problem(error);
+    }
+
+    /// Scalars were read without commits of their log, or not at all.
+    pub(super) fn scalars_without_commits(&self) {
+        self.state().may_miss_scalars = true;
+    }
+
     /// The latest version of a table without the commits whose entries are damaged.
     pub(super) fn snapshot(&self, table: &DeltaTable) -> Result<Snapshot> {
         table.snapshot_around(&mut |error| self.problem(error))
+    }
+
+    /// A version of a table without the commits whose entries are damaged.
+    pub(super) fn version(&self, table: &DeltaTable, version: u64) -> Result<Snapshot> {
+        table.version_around(version, &mut |error| self.problem(error))
     }
 
     /// Rows that are missing in the files of a table that were passed over.
@@ -100,8 +124,9 @@ impl RunReader {
     /// with an error; [`RunReader::skipped`] tells what is missing.
     ///
     /// Left out are data files, and commits whose entry in a log is damaged or missing; the files that the
-    /// documents of the run name are read all the same. A log without a first entry is an
-    /// error, and so is a damaged document, unless the run was opened by [`RunReader::open_damaged`].
+    /// documents of the run name are read all the same. A log without a first entry is an error, but
+    /// for scalars, of which all count as missing then; so is a damaged document, unless the run was
+    /// opened by [`RunReader::open_damaged`].
     ///
     /// ```
     /// use emberlens::run::{Position, Project};
@@ -132,11 +157,14 @@ impl RunReader {
             return Skipped::default();
         };
         let state = skips.state();
+        let sum = |counts: &BTreeMap<String, u64>| {
+            let counts = counts.values();
+            counts.fold(0, |sum: u64, count| sum.saturating_add(*count))
+        };
         Skipped {
-            missing_rows: state
-                .missing
-                .values()
-                .fold(0, |sum, rows| rows.saturating_add(sum)),
+            missing_rows: sum(&state.missing),
+            unread_documents: sum(&state.documents),
+            may_miss_scalars: state.may_miss_scalars,
             problems: state.problems.values().cloned().collect(),
         }
     }

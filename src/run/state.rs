@@ -39,6 +39,16 @@ pub(crate) struct RunState {
     pub(crate) documents: u64,
     /// How many scalars there are, at least.
     pub(crate) scalars: u64,
+    /// What was taken back, in order.
+    pub(crate) discards: Vec<Discard>,
+}
+
+/// From an epoch on nothing counts that was written before that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Discard {
+    pub(crate) from_epoch: i64,
+    /// Microseconds since 1970 UTC.
+    pub(crate) time_us: i64,
 }
 
 impl RunState {
@@ -47,8 +57,9 @@ impl RunState {
         Ok(Self::fold(run, facts::read(run)?))
     }
 
-    /// The same of the documents that are not damaged; each of the others is told.
-    pub(crate) fn read_around(run: &Location, tell: &mut dyn FnMut(Error)) -> Result<Self> {
+    /// The same of the documents that are not damaged; what is wrong with others is told, and how many
+    /// it is about.
+    pub(crate) fn read_around(run: &Location, tell: &mut dyn FnMut(Error, u64)) -> Result<Self> {
         let mut state = Self::fold(run, facts::read_around(run, tell)?);
         if state.name.is_empty() {
             state.name = run.name();
@@ -89,6 +100,7 @@ impl RunState {
             attempt: 0,
             documents: 0,
             scalars: 0,
+            discards: Vec::new(),
         }
     }
 
@@ -148,6 +160,10 @@ impl RunState {
                 self.passes.discard_from(from_epoch);
                 // The next documents tell how many are left.
                 self.scalars = 0;
+                self.discards.push(Discard {
+                    from_epoch,
+                    time_us: document.time_us,
+                });
             }
             Fact::Parameters { values } => self.parameters.extend(values),
             Fact::Description { text } => self.description = Some(text),

@@ -89,8 +89,8 @@ impl RunReader {
     ///
     /// # Errors
     /// `Invalid` for less than an hour while a process writes the run, or seven days while it reduces. A
-    /// log that cannot be read, or that does not tell of what the documents name, is a problem in the
-    /// result: what its table needs is not known then, so all of that stays.
+    /// log that cannot be read, that does not tell of what the documents name, or that names files that
+    /// are not there, is a problem in the result: what its table needs is not known then, so all of that stays.
     ///
     /// ```
     /// use std::time::Duration;

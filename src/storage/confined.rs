@@ -2,7 +2,7 @@
 //!
 //! The Delta kernel follows paths that it reads from a log: entries, checkpoints, and files that a
 //! checkpoint names (sidecars), which may be absolute. Through this it gets no further than the table,
-//! and no checkpoint that claims more than it has.
+//! no checkpoint that claims more than it has, and no entry that says nothing.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,6 +16,7 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use super::log_view::version_in;
 use super::sizes;
 
 /// A store whose calls fail for objects that are not below a folder: what is asked for is not supported,
@@ -68,6 +69,23 @@ impl Confined {
         })
     }
 
+    /// Refuses an entry of the log without a byte, which the kernel takes for a commit that did nothing:
+    /// a writer makes none, so what it did is lost.
+    fn check_entry(&self, path: &Path, size: u64) -> Result<()> {
+        let is_entry = || {
+            let mut parts = path.prefix_match(&self.folder)?;
+            let is_in_log = parts.next()?.as_ref() == "_delta_log";
+            let version = version_in(parts.next()?.as_ref());
+            (is_in_log && parts.next().is_none()).then_some(version?)
+        };
+        match size == 0 && is_entry().is_some() {
+            true => Err(Error::NotSupported {
+                source: format!("the entry `{path}` is empty, so what it did is not known").into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     fn check_prefix(&self, prefix: Option<&Path>) -> Result<()> {
         self.check(prefix.unwrap_or(&Path::default()))
     }
@@ -103,7 +121,9 @@ impl ObjectStore for Confined {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.check(location)?;
         self.check_sizes(location).await?;
-        self.inner.get_opts(location, options).await
+        let read = self.inner.get_opts(location, options).await?;
+        self.check_entry(location, read.meta.size)?;
+        Ok(read)
     }
 
     fn delete_stream(
@@ -156,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beside_the_folder_cannot_be_reached() {
+    fn what_lies_beside_the_folder_and_empty_entries_cannot_be_reached() {
         pollster::block_on(async {
             let inner = Arc::new(InMemory::new());
             let (own, other) = (Path::from("runs/a/t/x"), Path::from("runs/a/tt/x"));
@@ -181,6 +201,18 @@ mod tests {
                 let listed: Result<Vec<_>> = store.list(prefix.as_ref()).try_collect().await;
                 assert!(listed.is_err(), "{prefix:?}");
                 assert!(store.list_with_delimiter(prefix.as_ref()).await.is_err());
+            }
+            // What a log's entry is, is empty at no writer's hands; other files may be.
+            let log = Path::from("runs/a/t/_delta_log");
+            let names = [
+                "00000000000000000001.json",
+                "1.json",
+                "a/00000000000000000001.json",
+            ];
+            for (name, is_entry) in names.into_iter().zip([true, false, false]) {
+                let path = Path::from(format!("{log}/{name}"));
+                inner.put(&path, "".into()).await.unwrap();
+                assert_eq!(store.get(&path).await.is_err(), is_entry, "{path}");
             }
             let untouched = inner.get(&other).await.unwrap().bytes().await.unwrap();
             assert_eq!(&untouched[..], b"1");

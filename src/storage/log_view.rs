@@ -61,10 +61,7 @@ impl Viewed {
 
     fn is_hollow(&self, path: &Path) -> bool {
         let name = self.name_in_log(path).unwrap_or_default();
-        self.view
-            .hollow
-            .iter()
-            .any(|version| name == entry(*version))
+        version_in(&name).is_some_and(|version| self.view.hollow.contains(&version))
     }
 
     /// What a listing of the log shows, in order.
@@ -104,6 +101,13 @@ impl Viewed {
             source: "a log that is read around its damage is not written to".into(),
         }
     }
+}
+
+/// The version that an entry of a log made; `None` for the names of checkpoints and other files.
+pub(crate) fn version_in(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let is_version = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_version.then(|| digits.parse().ok()).flatten()
 }
 
 /// The name of a log's entry.

@@ -41,6 +41,6 @@ pub use object_store;
 
 pub(crate) use inside::leads_out;
 pub(crate) use inventory::Object;
-pub(crate) use log_view::LogView;
+pub(crate) use log_view::{LogView, version_in};
 pub(crate) use redact::bare_urls;
 pub(crate) use sizes::{check_footer, check_pages};

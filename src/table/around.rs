@@ -7,8 +7,9 @@ use super::snapshot::Snapshot;
 use crate::storage::LogView;
 use crate::{Error, ErrorKind, Result};
 
-/// More versions than a log can have lost and still be worth reading.
-const MAX_HOLLOW: u64 = 1 << 16;
+/// More versions than a log can have lost and still be worth reading: each is asked for, and one file with
+/// a large number in its name may claim any number of them.
+const MAX_HOLLOW: u64 = 4096;
 
 impl DeltaTable {
     /// A version, or the latest, by the entries of the log alone.
@@ -45,16 +46,38 @@ impl DeltaTable {
     /// # Errors
     /// As [`DeltaTable::snapshot`], where the other entries do not make a table.
     pub(crate) fn snapshot_around(&self, tell: &mut dyn FnMut(Error)) -> Result<Snapshot> {
+        self.around(None, tell)
+    }
+
+    /// The same of a version. One whose own entry is damaged would be the version before it: that is an
+    /// error.
+    ///
+    /// # Errors
+    /// As [`DeltaTable::snapshot_around`]; `Corrupt` for a version whose entry is damaged.
+    pub(crate) fn version_around(
+        &self,
+        version: u64,
+        tell: &mut dyn FnMut(Error),
+    ) -> Result<Snapshot> {
+        self.around(Some(version), tell)
+    }
+
+    fn around(&self, version: Option<u64>, tell: &mut dyn FnMut(Error)) -> Result<Snapshot> {
         let flaws = self.log_flaws()?;
         if flaws.is_empty() {
-            return self.snapshot();
+            return match version {
+                Some(version) => self.snapshot_at(version),
+                None => self.snapshot(),
+            };
         }
         let mut hollow = BTreeSet::new();
+        let mut left = MAX_HOLLOW;
         for flaw in flaws {
-            let count = flaw.versions.end() - flaw.versions.start();
-            if count >= MAX_HOLLOW {
-                return Err(flaw.error);
-            }
+            let before_last = flaw.versions.end() - flaw.versions.start();
+            left = match left.checked_sub(before_last.saturating_add(1)) {
+                Some(left) if !version.is_some_and(|one| flaw.versions.contains(&one)) => left,
+                _ => return Err(flaw.error),
+            };
             hollow.extend(flaw.versions);
             tell(flaw.error);
         }
@@ -62,10 +85,10 @@ impl DeltaTable {
             without_checkpoints: false,
             hollow,
         };
-        let with_checkpoints = self.load_seeing(None, view.clone());
+        let with_checkpoints = self.load_seeing(version, view.clone());
         with_checkpoints.or_else(|error| {
             view.without_checkpoints = true;
-            self.load_seeing(None, view).map_err(|_| error)
+            self.load_seeing(version, view).map_err(|_| error)
         })
     }
 }

@@ -65,22 +65,22 @@ impl DeltaTable {
                 (Ok((_, None)), _) if is_lost => return Ok(None),
                 (Ok((_, None)), Some(unknown)) if tries > MAX_RETRIES => {
                     let failure = unknown.failure.as_str();
-                    return Err(match may_arrive {
-                        true => self
-                            .location()
-                            .unknown_outcome("commit", MAY_ARRIVE, failure),
-                        false => Error::storage("commit", self.location().url(), failure),
-                    });
+                    let error = Error::storage("commit", self.location().url(), failure);
+                    return Err(self.told(error, Some(unknown), may_arrive));
                 }
                 (Ok((snapshot, None)), _) => {
-                    match self.try_commit(commit, &snapshot, base, tries + blind_looks == 0)? {
+                    let is_first = tries + blind_looks == 0;
+                    let tried = self.try_commit(commit, &snapshot, base, is_first);
+                    match tried.map_err(|error| self.told(error, unknown.as_ref(), may_arrive))? {
                         Attempt::Committed(version) => return Ok(Some(version)),
                         // After a try of unknown outcome the version may be our own that took its time.
                         Attempt::Conflict if unknown.is_some() => is_lost = true,
                         Attempt::Conflict => return Ok(None),
                         // What was seen last may name files that another tool has cleaned up since.
                         Attempt::Unprepared(_) if blind_looks < MAX_RETRIES => blind_looks += 1,
-                        Attempt::Unprepared(error) => return Err(error),
+                        Attempt::Unprepared(error) => {
+                            return Err(self.told(error, unknown.as_ref(), may_arrive));
+                        }
                         Attempt::Unknown { failure, may_come } => {
                             may_arrive |= may_come;
                             let version = snapshot.version() + 1;
@@ -100,6 +100,19 @@ impl DeltaTable {
             seen = self
                 .latest()
                 .and_then(|snapshot| self.with_landed(commit, snapshot));
+        }
+    }
+
+    /// What to say of an error behind which nothing is tried any more: where a try before it may still
+    /// arrive, whether the commit is done is not known, whatever the error.
+    fn told(&self, error: Error, unknown: Option<&Unknown>, may_arrive: bool) -> Error {
+        match unknown {
+            Some(unknown) if may_arrive => {
+                let failure = unknown.failure.as_str();
+                let location = self.location();
+                location.unknown_outcome("commit", MAY_ARRIVE, failure)
+            }
+            _ => error,
         }
     }
 
@@ -129,11 +142,7 @@ impl DeltaTable {
         commit: &Commit<'_>,
         snapshot: Snapshot,
     ) -> Result<(Snapshot, Option<u64>)> {
-        let engine = self.location().engine();
-        let sequence = snapshot
-            .kernel()
-            .get_app_id_version(commit.writer_id, engine.as_ref())
-            .map_err(|error| self.failed("read the log", error))?;
+        let sequence = snapshot.transaction(commit.writer_id)?;
         let landed = sequence.is_some_and(|sequence| sequence >= commit.sequence);
         if !landed {
             self.check_fence(&snapshot)?;
@@ -289,140 +298,4 @@ pub(super) fn pause(step: u32, sequence: i64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use arrow_array::RecordBatch;
-    use emberlens_testkit::{Fault, FaultStore, Operation};
-    use object_store::memory::InMemory;
-
-    use super::*;
-    use crate::storage::Location;
-    use crate::table::Columns;
-
-    fn rows(x: i64) -> RecordBatch {
-        Columns::new()
-            .with("x", vec![x])
-            .into_batch("test")
-            .unwrap()
-    }
-
-    /// A table of one row whose next commit meets that fault, and what is really in it.
-    fn table(fault: Fault) -> (DeltaTable, DeltaTable) {
-        let inner = Arc::new(InMemory::new());
-        let open = |store| {
-            let place = Location::in_store(store, "t").unwrap();
-            place.assume_atomic_creates()
-        };
-        let clean = DeltaTable::create(open(inner.clone()), &rows(0).schema()).unwrap();
-        clean.append("first", 0, &[rows(1)]).unwrap();
-        let mut is_armed = true;
-        let store = FaultStore::new(inner, move |call| {
-            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
-            (is_commit && std::mem::take(&mut is_armed)).then_some(fault)
-        });
-        (DeltaTable::open(open(Arc::new(store))).unwrap(), clean)
-    }
-
-    #[test]
-    fn a_commit_whose_outcome_was_unknown_has_its_own_version_and_is_there_once() {
-        for fault in [Fault::Before, Fault::After, Fault::TimeOut, Fault::Late] {
-            let (table, clean) = table(fault);
-            assert!(table.replace_rows_after(1, &rows(2)).unwrap(), "{fault:?}");
-            let snapshot = clean.snapshot().unwrap();
-            assert_eq!(snapshot.version(), 2, "{fault:?}");
-            assert_eq!(snapshot.row_count().unwrap(), 1, "{fault:?}");
-            assert!(!table.replace_rows_after(1, &rows(3)).unwrap(), "{fault:?}");
-        }
-    }
-
-    /// A client that sends a commit again is told that its own version is taken.
-    #[test]
-    fn a_conflict_with_itself_is_a_commit() {
-        let store = FaultStore::new(Arc::new(InMemory::new()), |call| {
-            (call.operation == Operation::Create).then_some(Fault::Twice)
-        });
-        let place = Location::in_store(Arc::new(store), "t").unwrap();
-        let place = place.assume_atomic_creates();
-        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
-        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
-        assert!(table.replace_rows_after(1, &rows(2)).unwrap());
-        assert!(!table.replace_rows_after(1, &rows(2)).unwrap());
-        assert_eq!(table.append("v", 0, &[rows(3)]).unwrap(), 3);
-        let snapshot = table.snapshot().unwrap();
-        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (3, 2));
-    }
-
-    /// A commit that fails after it was done, and listings that do not show it for a while.
-    #[test]
-    fn a_listing_that_lags_behind_makes_no_loser_of_the_winner() {
-        let inner = Arc::new(InMemory::new());
-        let (mut is_armed, mut stale) = (false, 0);
-        let store = FaultStore::new(inner.clone(), move |call| {
-            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
-            if is_commit
-                && call.path.ends_with("02.json")
-                && !std::mem::replace(&mut is_armed, true)
-            {
-                return Some(Fault::After);
-            }
-            if is_armed && call.operation == Operation::List && stale < 4 {
-                stale += 1;
-                return Some(Fault::Stale);
-            }
-            None
-        });
-        let place = Location::in_store(Arc::new(store), "t").unwrap();
-        let place = place.assume_atomic_creates();
-        let table = DeltaTable::create(place, &rows(0).schema()).unwrap();
-        table.append("first", 0, &[rows(1)]).unwrap();
-        assert!(
-            table.replace_rows_after(1, &rows(2)).unwrap(),
-            "it was ours"
-        );
-        let clean = DeltaTable::open(Location::in_store(inner, "t").unwrap()).unwrap();
-        let snapshot = clean.snapshot().unwrap();
-        assert_eq!((snapshot.version(), snapshot.row_count().unwrap()), (2, 1));
-    }
-
-    /// Every answer is a time-out, and what was sent arrives after the last look.
-    #[test]
-    fn a_commit_without_an_answer_may_still_arrive_and_is_there_once() {
-        let inner = Arc::new(InMemory::new());
-        let is_down = Arc::new(AtomicBool::new(false));
-        let down = is_down.clone();
-        let store = Arc::new(FaultStore::new(inner, move |call| {
-            let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
-            (is_commit && down.load(Ordering::SeqCst)).then_some(Fault::Later)
-        }));
-        let place = |folder| {
-            let place = Location::in_store(store.clone(), folder).unwrap();
-            place.assume_atomic_creates()
-        };
-        let table = DeltaTable::create(place("t"), &rows(0).schema()).unwrap();
-        is_down.store(true, Ordering::SeqCst);
-        let errors = [
-            table.append("w", 0, &[rows(1)]).unwrap_err(),
-            DeltaTable::create(place("other"), &rows(0).schema()).unwrap_err(),
-        ];
-        for error in errors {
-            assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
-            assert!(error.to_string().contains("may still arrive"), "{error}");
-        }
-        is_down.store(false, Ordering::SeqCst);
-        assert_eq!(table.snapshot().unwrap().version(), 0);
-        assert!(futures::executor::block_on(store.deliver()) > 2);
-        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
-        assert_eq!(table.append("w", 0, &[rows(1)]).unwrap(), 1);
-        assert_eq!(table.snapshot().unwrap().row_count().unwrap(), 1);
-        assert!(DeltaTable::exists(&place("other")).unwrap());
-    }
-
-    #[test]
-    fn an_append_that_arrives_late_is_there_once() {
-        let (table, clean) = table(Fault::Late);
-        assert_eq!(table.append("second", 0, &[rows(2)]).unwrap(), 2);
-        assert_eq!(clean.snapshot().unwrap().row_count().unwrap(), 2);
-    }
-}
+mod tests;

@@ -84,16 +84,17 @@ fn unreadable(table: &Location, reason: String) -> Error {
     }
 }
 
-/// The first log entry that is not one JSON object a line.
+/// The first log entry that is empty, or not one JSON object a line.
 fn damaged_entry(log: &Location) -> Option<Location> {
     let names = log.list_files().ok()?;
     let entries = names.iter().filter(|name| name.ends_with(".json"));
     entries.map(|name| log.join(name)).find(|entry| {
         entry.read().is_ok_and(|bytes| {
             let lines = bytes.split(|byte| *byte == b'\n');
-            lines
-                .filter(|line| !line.trim_ascii().is_empty())
-                .any(|line| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err())
+            bytes.is_empty()
+                || lines
+                    .filter(|line| !line.trim_ascii().is_empty())
+                    .any(|line| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err())
         })
     })
 }

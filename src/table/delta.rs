@@ -74,32 +74,69 @@ impl DeltaTable {
         table.location.create_folder()?;
         table.location.check_creates()?;
         let creator = format!("create-{}", Ulid::new()).to_ascii_lowercase();
+        let unknown = |reason: String, failure: &str| {
+            let location = &table.location;
+            location.unknown_outcome("create the table", reason, failure)
+        };
+        // What a try failed with that is not there, and may come to be there.
+        let mut may_come: Option<String> = None;
         for retry in 0.. {
-            let failure = match table.try_create(&creator, schema, &files)? {
-                Ok(()) => return Ok(table),
-                Err(failure) => failure,
-            };
-            // The outcome is unknown, and a conflict may be one with ourselves: the log tells whose
-            // table this is.
-            match (table.is_entry_of(0, &creator, 0)?, failure) {
-                (Some(true), _) => return table.confirm(0).map(|_| table),
-                (None, Some(failure)) if !Self::exists(&table.location)? => {
-                    if retry == MAX_RETRIES {
-                        return Err(match table.may_arrive(&failure) {
-                            true => table.location.unknown_outcome(
-                                "create the table",
-                                MAY_ARRIVE,
-                                damage::reason(&failure),
-                            ),
-                            false => table.failed("create the table", failure),
-                        });
-                    }
-                    std::thread::sleep(Duration::from_millis(5 * (retry + 1)));
+            let (error, may_arrive) = match table.try_create(&creator, schema, &files) {
+                Ok(Ok(())) => return Ok(table),
+                Ok(Err(Some(failure))) => {
+                    let may_arrive = table.may_arrive(&failure);
+                    (table.failed("create the table", failure), may_arrive)
                 }
-                _ => break,
+                // A conflict may be one with ourselves.
+                Ok(Err(None)) | Err(Error::AlreadyExists { .. }) => {
+                    (table.already_exists(), table.location.is_elsewhere())
+                }
+                Err(error) => {
+                    return Err(match may_come {
+                        Some(failure) => unknown(MAY_ARRIVE.into(), &failure),
+                        None => error,
+                    });
+                }
+            };
+            if may_arrive {
+                may_come = Some(error.chain());
+            }
+            // The outcome is unknown: the log tells whose table this is.
+            let is_conflict = matches!(error, Error::AlreadyExists { .. });
+            match table.creator_is(&creator, is_conflict) {
+                Ok(Some(true)) => return table.confirm(0).map(|_| table),
+                Ok(Some(false)) => return Err(table.already_exists()),
+                Ok(None) if retry < MAX_RETRIES => pause(retry),
+                Ok(None) => {
+                    return Err(match may_come {
+                        Some(failure) => unknown(MAY_ARRIVE.into(), &failure),
+                        None => error,
+                    });
+                }
+                Err(unread) => {
+                    let reason = format!("it cannot be read back: {}", unread.chain());
+                    return Err(unknown(reason, &error.chain()));
+                }
             }
         }
         Err(table.already_exists())
+    }
+
+    /// Whether that writer made the table; `None` when there is none. A store may not answer for a
+    /// moment, or say that the table exists and not show it yet.
+    fn creator_is(&self, creator: &str, exists: bool) -> Result<Option<bool>> {
+        let look = || match self.is_entry_of(0, creator, 0)? {
+            None => Ok(Self::exists(&self.location)?.then_some(false)),
+            own => Ok(own),
+        };
+        for step in 0..MAX_RETRIES {
+            match look() {
+                Ok(None) if exists => pause(step),
+                Err(_) => pause(step),
+                seen => return seen,
+            }
+        }
+        look()
     }
 
     /// One try to write the first entry of the log; without a failure in place of one it was refused.
@@ -269,6 +306,11 @@ impl DeltaTable {
     pub(super) fn failed(&self, operation: &'static str, error: KernelError) -> Error {
         Error::storage(operation, self.location.url(), damage::reason(&error))
     }
+}
+
+/// Waits a little longer each time.
+fn pause(step: u64) {
+    std::thread::sleep(Duration::from_millis(5 * (step + 1)));
 }
 
 fn is_log_entry(name: &str) -> bool {

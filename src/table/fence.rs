@@ -80,12 +80,8 @@ impl DeltaTable {
         let Some(owner) = self.owner() else {
             return Ok(());
         };
-        let engine = self.location().engine();
         let is_open_to = |application: &str, number: i64| -> Result<bool> {
-            let fence = snapshot
-                .kernel()
-                .get_app_id_version(application, engine.as_ref())
-                .map_err(|error| self.failed("read the log", error))?;
+            let fence = snapshot.transaction(application)?;
             Ok(fence.is_none_or(|fence| fence <= number))
         };
         let mut is_open = is_open_to(OF_ATTEMPTS, owner.attempt)?;

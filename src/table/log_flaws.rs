@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::decode;
 use super::delta::DeltaTable;
 use super::snapshot::Snapshot;
-use crate::storage::{Location, LogView};
+use crate::storage::{Location, LogView, version_in};
 use crate::{Error, Result};
 
 /// The actions of the Delta protocol. Readers pass over others, as over a damaged name.
@@ -57,13 +57,12 @@ impl DeltaTable {
 
     fn listed(&self) -> Result<Listed> {
         let names = self.log().list_files()?;
-        let numbers = |end: &str| {
-            let numbers = names.iter().filter_map(|name| number(name, end));
-            numbers.collect::<BTreeSet<u64>>()
-        };
         Ok(Listed {
-            entries: numbers(".json"),
-            checkpoints: numbers(".checkpoint.parquet"),
+            entries: names.iter().filter_map(|name| version_in(name)).collect(),
+            checkpoints: names
+                .iter()
+                .filter_map(|name| checkpoint_version(name))
+                .collect(),
             has_hint: names.iter().any(|name| name == "_last_checkpoint"),
         })
     }
@@ -238,16 +237,12 @@ fn told(snapshot: &Snapshot) -> Result<Vec<(String, i64, Option<u64>)>> {
         .collect())
 }
 
-/// The version that an entry of a log made; `None` for the names of checkpoints and other files.
-pub(super) fn entry_version(name: &str) -> Option<u64> {
-    number(name, ".json")
-}
-
-/// The version in the name of a file of a log.
-fn number(name: &str, end: &str) -> Option<u64> {
-    let digits = name.strip_suffix(end)?;
-    let is_version = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_version.then(|| digits.parse().ok()).flatten()
+/// The version that a checkpoint of a log sums up; `None` for other names.
+fn checkpoint_version(name: &str) -> Option<u64> {
+    version_in(&format!(
+        "{}.json",
+        name.strip_suffix(".checkpoint.parquet")?
+    ))
 }
 
 fn corrupt(place: &Location, reason: String) -> Error {

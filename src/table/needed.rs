@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::delta::DeltaTable;
-use super::log_flaws::entry_version;
-use crate::storage::{Location, Object};
+use crate::storage::{Location, Object, version_in};
 use crate::{Error, Result};
 
 /// The one action of a log entry that matters here.
@@ -34,7 +33,8 @@ impl DeltaTable {
     /// which was the latest at `since_us` or later.
     ///
     /// # Errors
-    /// `Corrupt` for a log that does not tell: then nothing is known to be unneeded.
+    /// `Corrupt` for a log that does not tell, lacks one of these versions, or names files that are not
+    /// there: then nothing is known to be unneeded.
     pub(crate) fn needed_files(&self, since_us: i64, versions: &[u64]) -> Result<Needed> {
         if let Some(problem) = self.log_problems().into_iter().next() {
             return Err(problem);
@@ -42,8 +42,15 @@ impl DeltaTable {
         let latest = self.snapshot()?;
         let mut held: HashSet<String> = latest.paths()?.into_iter().collect();
         for &version in versions.iter().filter(|&&one| one != latest.version()) {
+            if version > latest.version() {
+                let last = latest.version();
+                return Err(self.lost(format!(
+                    "its log ends at version {last}, and the run's documents name version {version}"
+                )));
+            }
             held.extend(self.snapshot_at(version)?.paths()?);
         }
+        self.check_held(&held)?;
         // What a version held that was the latest then, and the latest version does not, was taken
         // out since.
         let recent = self.removed_since(since_us, latest.version())?;
@@ -51,6 +58,30 @@ impl DeltaTable {
             held,
             recent: recent.into_iter().collect(),
         })
+    }
+
+    /// Every file must be there: where one is not, the commit that took it out may be lost, and with it
+    /// the names of the files that hold its rows now.
+    fn check_held(&self, held: &HashSet<String>) -> Result<()> {
+        // After the log was read: what it names was written before.
+        let there: HashSet<String> = self.location().list_files()?.into_iter().collect();
+        let mut unlisted: Vec<&String> = held.difference(&there).collect();
+        unlisted.sort_unstable();
+        for name in unlisted {
+            // A listing may lag behind.
+            if self.location().join(name).read_if_exists()?.is_none() {
+                return Err(self.lost(format!("its log names `{name}`, which is not there")));
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, reason: String) -> Error {
+        Error::Corrupt {
+            what: "table",
+            reason,
+            path: self.location().url(),
+        }
     }
 
     /// One of these names that the table neither holds nor ever took out: the commit that brought it is
@@ -66,10 +97,8 @@ impl DeltaTable {
         }
         let log = self.location().join("_delta_log");
         let entries = log.list_files()?.into_iter();
-        let entries: Vec<String> = entries
-            .filter(|name| entry_version(name).is_some())
-            .collect();
-        if entries.iter().all(|name| entry_version(name) != Some(0)) {
+        let entries: Vec<String> = entries.filter(|name| version_in(name).is_some()).collect();
+        if entries.iter().all(|name| version_in(name) != Some(0)) {
             return Ok(None);
         }
         for name in entries {
@@ -85,7 +114,7 @@ impl DeltaTable {
         let mut entries: Vec<(u64, Object)> = log
             .objects()?
             .into_iter()
-            .filter_map(|object| Some((entry_version(&object.name)?, object)))
+            .filter_map(|object| Some((version_in(&object.name)?, object)))
             .collect();
         entries.sort_by_key(|(version, _)| *version);
         entries.retain(|(version, _)| *version <= latest);

@@ -74,6 +74,11 @@ impl Snapshot {
         &self.kernel
     }
 
+    /// Whether it was read without some of the commits that made it.
+    pub(crate) fn lacks_commits(&self) -> bool {
+        !self.view.hollow.is_empty()
+    }
+
     /// The version, 0-based.
     pub fn version(&self) -> u64 {
         self.kernel.version()
@@ -307,6 +312,25 @@ impl Snapshot {
             let builder = self.kernel.clone().scan_builder();
             let scan = builder.with_predicate(predicate).build()?;
             scan.scan_metadata(engine.as_ref())?.collect()
+        })
+    }
+
+    /// The number of the last transaction of an application.
+    pub(super) fn transaction(&self, application: &str) -> Result<Option<i64>> {
+        self.read_transaction(application).or_else(|error| {
+            if !self.view.is_plain() {
+                return Err(error);
+            }
+            let table = DeltaTable::at(self.location.clone());
+            let by_entries = table.despite_checkpoints(Some(self.version()), error)?;
+            by_entries.read_transaction(application)
+        })
+    }
+
+    fn read_transaction(&self, application: &str) -> Result<Option<i64>> {
+        let engine = self.location.engine_seeing(&self.view);
+        damage::guarded(&self.location, || {
+            self.kernel.get_app_id_version(application, engine.as_ref())
         })
     }
 

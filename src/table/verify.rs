@@ -12,6 +12,8 @@ use crate::{Error, Result};
 /// What was read of a table, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(crate) struct TableCheck {
+    /// Whether the log could be read.
+    pub(crate) is_open: bool,
     pub(crate) version: u64,
     pub(crate) files: u64,
     pub(crate) rows: u64,
@@ -38,8 +40,11 @@ impl DeltaTable {
         };
         let opened = opened.and_then(|snapshot| snapshot.files().map(|files| (snapshot, files)));
         match opened {
+            // What is wrong with an entry is told once.
+            Err(error) if is_told(&check.problems, &error) => {}
             Err(error) => check.problems.push(error),
             Ok((snapshot, files)) => {
+                check.is_open = true;
                 check.version = snapshot.version();
                 check.files = files.len() as u64;
                 for file in files {
@@ -116,6 +121,15 @@ impl DeltaTable {
         }
         Ok(batches)
     }
+}
+
+/// Whether one of the problems is about the same file.
+fn is_told(problems: &[Error], error: &Error) -> bool {
+    let Error::Corrupt { path: met, .. } = error else {
+        return false;
+    };
+    let mut told = problems.iter();
+    told.any(|problem| matches!(problem, Error::Corrupt { path, .. } if path == met))
 }
 
 fn row_count(batches: &[RecordBatch]) -> u64 {

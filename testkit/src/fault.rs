@@ -176,6 +176,12 @@ async fn done<T>(fault: Option<Fault>, work: impl Future<Output = Result<T>>) ->
     if fault == Some(Fault::Before) {
         return Err(planned("failed before it did anything"));
     }
+    if fault == Some(Fault::Refused) {
+        return Err(Error::PermissionDenied {
+            path: "fault store".into(),
+            source: "refused as planned".into(),
+        });
+    }
     let done = work.await?;
     match fault {
         // What these do is done to the answer, or was done twice.
@@ -278,7 +284,7 @@ impl ObjectStore for FaultStore {
     ) -> BoxStream<'static, Result<Path>> {
         match self.fault(Operation::Delete, &Path::default()) {
             None | Some(Fault::Twice) => self.inner.delete_stream(locations),
-            Some(Fault::Before) => {
+            Some(Fault::Before | Fault::Refused) => {
                 failing(stream::empty().boxed(), "failed before it did anything")
             }
             Some(_) => failing(

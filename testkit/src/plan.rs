@@ -33,7 +33,9 @@ pub struct Call {
 pub enum Fault {
     /// Nothing was done, and the error says that something is wrong.
     Before,
-    /// It was done, and the error says the same.
+    /// Nothing was done, and the store says that it does not permit it.
+    Refused,
+    /// It was done, and the error says that something is wrong.
     After,
     /// It was done, and the store says that it waited too long.
     TimeOut,

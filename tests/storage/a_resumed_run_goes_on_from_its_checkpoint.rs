@@ -10,14 +10,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use emberlens::Error;
 use emberlens::collect::Silent;
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run};
 use emberlens::storage::Location;
 use emberlens::storage::object_store::ObjectStore;
 use emberlens::storage::object_store::memory::InMemory;
 use emberlens::table::{Columns, DeltaTable, values};
-use emberlens_testkit::{Fault, FaultStore, Promises, Training};
+use emberlens_testkit::{Fault, FaultStore, Operation, Promises, Training};
 use proptest::prelude::*;
 
 /// What a training does next.
@@ -258,4 +260,39 @@ fn a_run_that_ended_within_any_call_goes_on_from_its_checkpoint() {
             assert_eq!(kept.scalars as i64, first + 2, "{what}");
         }
     }
+}
+
+/// A commit that took scalars back, of which nobody heard, and that came to be done later.
+#[test]
+fn documents_after_a_discard_that_failed_count_nothing_that_it_takes_back() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = is_down.clone();
+    let store = FaultStore::new(Arc::new(InMemory::new()), move |call| {
+        let is_commit = call.operation == Operation::Create && call.path.contains("_delta_log");
+        (down.load(Ordering::SeqCst) && is_commit).then_some(Fault::Later)
+    });
+    let store = Arc::new(store);
+    let root = Location::in_store(store.clone(), "").unwrap();
+    let project = Project::at(root.assume_atomic_creates(), "p").unwrap();
+    let run = project.run("r").start().unwrap();
+    for epoch in 0..5 {
+        run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
+        run.flush().unwrap();
+    }
+    is_down.store(true, Ordering::SeqCst);
+    let error = run.discard_from(2).unwrap_err();
+    assert!(matches!(error, Error::UnknownOutcome { .. }), "{error}");
+    run.add_tag("in between").unwrap();
+    is_down.store(false, Ordering::SeqCst);
+    assert!(futures::executor::block_on(store.deliver()) > 0);
+    let count = || run.reader().unwrap().scalars().unwrap().len();
+    assert_eq!(count(), 2);
+    // Once it is done, they are counted again.
+    run.discard_from(2).unwrap();
+    run.log(&[("loss", 0.25)], At::epoch(2)).unwrap();
+    run.complete().unwrap();
+    assert_eq!(count(), 3);
+    run.location().join("scalars").delete_all().unwrap();
+    let error = run.reader().unwrap().scalars().unwrap_err();
+    assert!(error.to_string().contains("3 of them are lost"), "{error}");
 }

@@ -101,3 +101,65 @@ fn pictures_and_files_of_coordinates_are_made_of_what_is_left() {
     let in_place = example.emberlens(&["reduce", &id, "--skip-corrupt"]);
     assert_eq!(in_place.status.code(), Some(2), "{}", stderr(&in_place));
 }
+
+#[test]
+fn a_lost_document_leaves_rows_uncounted_and_no_claim_that_none_is_missing() {
+    let example = Example::new();
+    let documents = example
+        .root()
+        .join("digits/runs")
+        .join(&example.cnn)
+        .join("run");
+    let completed = fs::read_dir(documents)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let completed = completed.filter(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        text.contains("pass_completed")
+    });
+    let document = completed.min().unwrap();
+    fs::write(&document, "").unwrap();
+    let name = document.file_name().unwrap().to_str().unwrap();
+    let file = example.root().join("rows.csv").display().to_string();
+    let (json, notes) = skipping(&example, &["export", "cnn", "-o", &file], name);
+    assert_eq!(json["rows"], 8);
+    assert!(json["missing_rows"].is_null(), "{json}");
+    assert_eq!(json["unread_documents"], 1);
+    assert!(notes.contains("not counted"), "{notes}");
+    assert!(!notes.contains("no row is missing"), "{notes}");
+}
+
+#[test]
+fn scalars_whose_log_has_no_beginning_are_counted_as_missing() {
+    for is_gone in [false, true] {
+        let example = Example::new();
+        let entry = "scalars/_delta_log/00000000000000000000.json";
+        let run = example.root().join("digits/runs").join(&example.cnn);
+        match is_gone {
+            true => fs::remove_file(run.join(entry)).unwrap(),
+            false => fs::write(run.join(entry), "").unwrap(),
+        }
+        let (json, notes) = skipping(&example, &["show", "cnn"], "scalars");
+        let missing = json["missing_rows"].as_u64().unwrap();
+        assert!(missing > 0, "{json}");
+        assert!(notes.contains("rows are missing"), "{notes}");
+        assert!(notes.contains("may be missing too"), "{notes}");
+        assert_eq!(json["streams"][0]["name"], "default");
+        // Documents of earlier versions count no scalars.
+        for document in fs::read_dir(run.join("run")).unwrap() {
+            let document = document.unwrap().path();
+            let text = fs::read_to_string(&document).unwrap();
+            if let Ok(Value::Object(mut fields)) = serde_json::from_str(&text) {
+                fields.remove("scalars");
+                fields.remove("crc32");
+                fs::write(&document, Value::Object(fields).to_string()).unwrap();
+            }
+        }
+        let (json, notes) = skipping(&example, &["show", "cnn"], "scalars");
+        assert!(json["missing_rows"].is_null(), "{json}");
+        assert!(!notes.contains("no row is missing"), "{notes}");
+        let (json, notes) = skipping(&example, &["ls"], "scalars");
+        assert!(json["projects"][0]["runs"][0]["missing_rows"].is_null());
+        assert!(notes.contains("may be missing too"), "{notes}");
+    }
+}

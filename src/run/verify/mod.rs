@@ -1,11 +1,13 @@
 //! Reading all of a run to find out what is damaged.
 
+mod joined;
 mod named;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 
+use self::joined::Joined;
 use super::facts;
 use super::passes::EXAMPLE_ID;
 use super::scalars;
@@ -81,8 +83,9 @@ impl RunReader {
         let folders = self.table_folders()?;
         let count = folders.len() as u64;
         progress.start("verifying", count + self.count_named());
+        let mut joined = Joined::default();
         for (done, folder) in (1..).zip(&folders) {
-            self.verify_table(folder, &mut verification);
+            self.verify_table(folder, &mut joined, &mut verification);
             progress.update(done);
         }
         self.verify_named(progress, count, &mut verification);
@@ -110,6 +113,11 @@ impl RunReader {
                 verification.problems.push(self.missing(&folder));
             }
         }
+        // Passes and inputs may name the same table.
+        let mut told = HashSet::new();
+        verification
+            .problems
+            .retain(|problem| told.insert(problem.chain()));
         Ok(verification)
     }
 
@@ -173,7 +181,7 @@ impl RunReader {
         Ok(tables)
     }
 
-    fn verify_table(&self, folder: &str, verification: &mut Verification) {
+    fn verify_table(&self, folder: &str, joined: &mut Joined, verification: &mut Verification) {
         let place = self.location().join(folder);
         let table = match DeltaTable::open(place.clone()) {
             Ok(table) => table,
@@ -195,11 +203,14 @@ impl RunReader {
         });
         let (nothing, is_whole) = (Found::default(), check.problems.is_empty());
         verification.problems.extend(check.problems);
+        if !check.is_open {
+            let unchecked = not_checked(passes.len(), &place);
+            return verification.problems.extend(unchecked);
+        }
         for pass in passes {
             let of_pass = found.get(&pass.pass_id).unwrap_or(&nothing);
-            verification
-                .problems
-                .extend(self.wrong_with(pass, of_pass, is_whole, &place));
+            let wrong = self.wrong_with(pass, of_pass, is_whole, &place, joined);
+            verification.problems.extend(wrong);
         }
     }
 
@@ -219,6 +230,7 @@ impl RunReader {
         found: &Found,
         is_whole: bool,
         place: &Location,
+        tables: &mut Joined,
     ) -> Option<Error> {
         let corrupt = |reason: String| Error::Corrupt {
             what: "pass",
@@ -245,18 +257,17 @@ impl RunReader {
             )));
         }
         let joined = pass.table.as_ref()?;
-        let table = match self.input_table(joined) {
-            Ok(table) => table,
+        let rows = match tables.rows(self, joined) {
+            Ok(rows) => rows?,
             Err(error) => return Some(error),
         };
         if found.rows_without_id > 0 {
-            let (rows, table) = (found.rows_without_id, &joined.name);
+            let (without, table) = (found.rows_without_id, &joined.name);
             return Some(corrupt(format!(
-                "{name} has {rows} rows without an example_id and is joined to table `{table}`"
+                "{name} has {without} rows without an example_id and is joined to table `{table}`"
             )));
         }
         let (smallest, largest) = found.ids?;
-        let rows = table.row_count();
         let is_within = |id: i64| u64::try_from(id).is_ok_and(|id| id < rows);
         let outside = [smallest, largest].into_iter().find(|id| !is_within(*id));
         outside.map(|id| {
@@ -266,6 +277,20 @@ impl RunReader {
             ))
         })
     }
+}
+
+/// The one problem of all passes of a table whose log cannot be read.
+fn not_checked(passes: usize, place: &Location) -> Option<Error> {
+    let reason = match passes {
+        0 => return None,
+        1 => "1 pass was not checked, as the log cannot be read".to_owned(),
+        passes => format!("{passes} passes were not checked, as the log cannot be read"),
+    };
+    Some(Error::Corrupt {
+        what: "table",
+        reason,
+        path: place.url(),
+    })
 }
 
 /// Adds the rows of a file to those of their passes.
