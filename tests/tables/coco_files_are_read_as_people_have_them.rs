@@ -67,6 +67,19 @@ fn annotations_of_an_id_that_two_images_have_belong_to_neither() {
 }
 
 #[test]
+fn images_of_one_id_are_all_left_out() {
+    let twins = with("/images/0/id", json!(5)).to_string();
+    let error = refused(&twins);
+    assert!(error.contains("earlier image at image 5"), "{error}");
+    let error = import_text(&twins, &CocoOptions::new().lenient(true)).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("no image is left") && text.contains("3 x an id twice"),
+        "{text}"
+    );
+}
+
+#[test]
 fn whole_numbers_may_be_written_as_floats_after_a_byte_order_mark() {
     let text = good().to_string();
     let floats = text

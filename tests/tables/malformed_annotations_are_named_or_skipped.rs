@@ -323,19 +323,6 @@ fn images_and_categories_that_are_malformed_take_their_annotations_with_them() {
 }
 
 #[test]
-fn images_of_one_id_are_all_left_out() {
-    let twins = with("/images/0/id", json!(5)).to_string();
-    let error = refused(&twins);
-    assert!(error.contains("earlier image at image 5"), "{error}");
-    let error = import_text(&twins, &CocoOptions::new().lenient(true)).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("no image is left") && text.contains("3 x an id twice"),
-        "{text}"
-    );
-}
-
-#[test]
 fn nan_as_python_writes_it_is_named_where_it_stands() {
     let text = good()
         .to_string()
