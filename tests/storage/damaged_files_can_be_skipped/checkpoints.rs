@@ -4,20 +4,27 @@ use std::fs;
 use std::path::Path;
 
 use emberlens::collect::Silent;
-use emberlens::run::{At, Project};
+use emberlens::run::{At, Project, Run};
 use emberlens::table::DeltaTable;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-#[test]
-fn a_checkpoint_that_is_damaged_or_gone_hides_nothing() {
-    const FLUSHES: i64 = 53;
-    let root = tempfile::tempdir().unwrap();
-    let project = Project::open(&root.path().display().to_string(), "p").unwrap();
+/// Commits of scalars: enough for a checkpoint at version 50 and entries after it.
+const FLUSHES: i64 = 53;
+
+fn checkpointed(root: &Path) -> (Project, Run) {
+    let project = Project::open(&root.display().to_string(), "p").unwrap();
     let run = project.run("r").start().unwrap();
     for epoch in 0..FLUSHES {
         run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
         run.flush().unwrap();
     }
+    (project, run)
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_gone_hides_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let (project, run) = checkpointed(root.path());
     let log = run.location().join("scalars/_delta_log").local_path();
     let log = log.unwrap();
     let checkpoint = log.join("00000000000000000050.checkpoint.parquet");
@@ -65,14 +72,8 @@ fn a_checkpoint_that_is_damaged_or_gone_hides_nothing() {
 /// Whatever column of a checkpoint is damaged, its entries say the same.
 #[test]
 fn no_column_of_a_checkpoint_stops_a_reader_or_a_writer() {
-    const FLUSHES: i64 = 53;
     let root = tempfile::tempdir().unwrap();
-    let project = Project::open(&root.path().display().to_string(), "p").unwrap();
-    let run = project.run("r").start().unwrap();
-    for epoch in 0..FLUSHES {
-        run.log(&[("loss", 0.5)], At::epoch(epoch)).unwrap();
-        run.flush().unwrap();
-    }
+    let (_, run) = checkpointed(root.path());
     run.complete().unwrap();
     let place = run.location().join("scalars");
     let name = "_delta_log/00000000000000000050.checkpoint.parquet";

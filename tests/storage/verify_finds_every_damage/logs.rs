@@ -1,11 +1,16 @@
 //! What is damaged in a log: gaps, entries that say nothing, or whose name says too much, checkpoints.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use emberlens::ErrorKind;
 
 use super::{answers, file_name, files, problems, seen, write};
+
+/// The log of one table of a run.
+fn log_of(root: &Path, id: &str, table: &str) -> PathBuf {
+    root.join("p/runs").join(id).join(table).join("_delta_log")
+}
 
 /// Entries whose names claim that thousands came before them.
 #[test]
@@ -63,19 +68,11 @@ fn an_entry_without_a_byte_is_an_error_to_every_reader() {
 fn a_checkpoint_that_holds_other_files_than_the_entries_is_named() {
     let root = tempfile::tempdir().unwrap();
     let id = write(root.path());
-    let log = root
-        .path()
-        .join("p/runs")
-        .join(&id)
-        .join("scalars/_delta_log");
+    let log = log_of(root.path(), &id, "scalars");
     let checkpoint = log.join("00000000000000000050.checkpoint.parquet");
     let other = tempfile::tempdir().unwrap();
     let other_id = write(other.path());
-    let from = other
-        .path()
-        .join("p/runs")
-        .join(other_id)
-        .join("scalars/_delta_log");
+    let from = log_of(other.path(), &other_id, "scalars");
     fs::copy(from.join(file_name(&checkpoint)), &checkpoint).unwrap();
     let found = problems(root.path(), &id).join("; ");
     assert!(found.contains("other files than the entries"), "{found}");
@@ -85,11 +82,7 @@ fn a_checkpoint_that_holds_other_files_than_the_entries_is_named() {
 fn a_gap_in_a_log_is_named() {
     let root = tempfile::tempdir().unwrap();
     let id = write(root.path());
-    let log = root
-        .path()
-        .join("p/runs")
-        .join(&id)
-        .join("metrics/default/_delta_log");
+    let log = log_of(root.path(), &id, "metrics/default");
     fs::remove_file(log.join("00000000000000000002.json")).unwrap();
     let found = problems(root.path(), &id);
     assert!(
