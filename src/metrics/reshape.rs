@@ -117,6 +117,9 @@ fn mean_trailing(activations: ArrayViewD<'_, f32>) -> Result<CowArray<'_, f32, I
     let rows = shape.first().copied().unwrap_or(0);
     let channels = shape.get(1).copied().unwrap_or(1);
     let rest: usize = shape.iter().skip(2).product();
+    if rest == 1 {
+        return reshaped(CowArray::from(activations), (rows, channels));
+    }
     let cells = reshaped(CowArray::from(activations), (rows * channels, rest))?;
     let means = cells.rows().into_iter().map(mean).collect();
     matrix((rows, channels), means).map(CowArray::from)
@@ -176,8 +179,24 @@ fn pool_axis(values: ArrayViewD<'_, f32>, axis: Axis, size: usize) -> ArrayD<f32
 }
 
 fn mean(values: ArrayView1<'_, f32>) -> f32 {
-    let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+    let sum = match values.to_slice() {
+        Some(values) => sum_of(values),
+        None => values.iter().map(|&value| f64::from(value)).sum(),
+    };
     (sum / values.len() as f64) as f32
+}
+
+/// Eight sums side by side: one alone would wait for each addition.
+fn sum_of(values: &[f32]) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0_f64; 8];
+    for values in eights {
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            *sum += f64::from(value);
+        }
+    }
+    let rest = rest.iter().map(|&value| f64::from(value));
+    sums.into_iter().chain(rest).sum()
 }
 
 fn reshaped(
@@ -237,6 +256,8 @@ mod tests {
         assert_eq!(mean, arr2(&[[7.0, 22.0], [37.0, 52.0]]));
         let flat = arr2(&[[1.0_f32, 2.0], [3.0, 4.0]]);
         assert_eq!(vectors(flat.view().into_dyn(), &Reshape::Mean), flat);
+        let pooled = flat.view().insert_axis(Axis(2)).insert_axis(Axis(3));
+        assert_eq!(vectors(pooled.into_dyn(), &Reshape::Mean), flat);
         let single = Array::from_vec(vec![1.0_f32, 2.0]).into_dyn();
         assert_eq!(
             vectors(single.view(), &Reshape::Mean),

@@ -11,6 +11,10 @@
 //! process, pass by pass, with the same batches; the columns are medians over the rounds, the ratio is the median
 //! of the rounds' ratios. CPU seconds are those of the whole process, writer threads included; a
 //! collection writes the classification columns and 64-d embeddings to a local disk, durably.
+//!
+//! ext4 steps over every inode that was deleted in the last minutes when it makes a file, so a benchmark
+//! that cleans up makes the next one dearer. With `EMBERLENS_BENCH_KEEP=1` the runs stay in the
+//! temporary folder (`TMPDIR`), for whoever measures several times in a row.
 
 #![allow(
     clippy::print_stdout,
@@ -46,6 +50,7 @@ use cpu_time::ProcessTime;
 use emberlens::callback::{Flow, Schedule, TrainingContext};
 use emberlens::run::Project;
 use emberlens_burn::Lens;
+use tempfile::TempDir;
 
 use batch::ImageBatcher;
 use data::{CLASSES, Sample};
@@ -91,7 +96,7 @@ fn is_chosen(name: &str) -> bool {
 const HEAD: &str = "                               without: CPU s  wall s  with: CPU s  wall s  CPU ratio  wall ratio";
 
 fn compare_pass(name: &str, side: usize, rows: usize, passes: usize) -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
+    let folder = new_folder()?;
     let project = Project::open(&folder.path().join("runs").display().to_string(), "bench")?;
     let images = images(side, rows);
     let device = Device::flex();
@@ -157,7 +162,7 @@ fn compare_training(name: &str, side: usize, rows: usize, epochs: usize) -> Resu
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
         device.seed(7);
-        let folder = tempfile::tempdir()?;
+        let folder = new_folder()?;
         let (train_loader, valid_loader) = loaders();
         let without = spent(|| {
             let training = SupervisedTraining::new(folder.path(), train_loader, valid_loader)
@@ -172,7 +177,7 @@ fn compare_training(name: &str, side: usize, rows: usize, epochs: usize) -> Resu
         })?;
 
         device.seed(7);
-        let folder = tempfile::tempdir()?;
+        let folder = new_folder()?;
         let project = Project::open(&folder.path().join("runs").display().to_string(), "bench")?;
         let (train_loader, valid_loader) = loaders();
         let with = spent(|| {
@@ -197,6 +202,12 @@ fn compare_training(name: &str, side: usize, rows: usize, epochs: usize) -> Resu
     }
     rounds.print(name);
     Ok(())
+}
+
+/// A new folder, which stays when the environment says so.
+fn new_folder() -> Result<TempDir, Failure> {
+    let stays = std::env::var_os("EMBERLENS_BENCH_KEEP").is_some();
+    Ok(tempfile::Builder::new().disable_cleanup(stays).tempdir()?)
 }
 
 /// Images that are the same on every run.
