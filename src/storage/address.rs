@@ -1,6 +1,6 @@
 //! Addresses as people write them: what is accepted, and what errors and documents show of them.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::{Component, Path as FilePath, PathBuf};
 
 use object_store::path::Path;
 use url::Url;
@@ -35,9 +35,11 @@ impl Address {
                     .map_err(|()| bad_address(address, "it names no local path"))?;
                 local(&file).map(Self::Local)
             }
-            "memory" => Path::parse(rest.trim_matches('/'))
-                .map(Self::Memory)
-                .map_err(|error| bad_address(address, error)),
+            "memory" => {
+                let path = Path::parse(rest.trim_matches('/'))
+                    .map_err(|error| bad_address(address, error))?;
+                readable(path, address).map(Self::Memory)
+            }
             scheme => match Service::of(scheme) {
                 Some(service) => bucket(service, address),
                 None => Err(bad_address(
@@ -78,18 +80,21 @@ fn bucket(service: Service, address: &str) -> Result<Address> {
     Ok(Address::Bucket {
         service,
         bucket,
-        path: decodable(path, address)?,
+        path: readable(path, address)?,
     })
 }
 
-/// The Delta kernel would decode `%20` in a path to a space and look elsewhere.
-pub(super) fn decodable(path: Path, address: &str) -> Result<Path> {
-    match path.as_ref().contains('%') {
-        true => Err(bad_address(
-            address,
-            "a path with a percent sign cannot hold tables",
-        )),
-        false => Ok(path),
+/// A path at which the Delta kernel finds what lies there: to it `%20` is a space, and a backslash ends
+/// a folder.
+pub(super) fn readable(path: Path, address: &str) -> Result<Path> {
+    let misread = |called: &str| {
+        let reason = format!("tables below a folder with a {called} in its name cannot be read");
+        Err(bad_address(address, format!("{reason}: `/{path}`")))
+    };
+    match path.as_ref().chars().find(|it| matches!(it, '%' | '\\')) {
+        None => Ok(path),
+        Some('%') => misread("percent sign"),
+        Some(_) => misread("backslash"),
     }
 }
 
@@ -101,17 +106,12 @@ pub(super) fn local(path: &FilePath) -> Result<Path> {
     let mut clean = PathBuf::new();
     for part in absolute.components() {
         match part {
-            std::path::Component::ParentDir => drop(clean.pop()),
+            Component::ParentDir => drop(clean.pop()),
             other => clean.push(other),
         }
     }
-    if shown.contains('%') {
-        return Err(bad_address(
-            &shown,
-            "a path with a percent sign cannot hold tables",
-        ));
-    }
-    Path::from_absolute_path(&clean).map_err(|error| bad_address(&shown, error))
+    let path = Path::from_absolute_path(&clean).map_err(|error| bad_address(&shown, error))?;
+    readable(path, &shown)
 }
 
 pub(super) fn bad_address(address: &str, reason: impl ToString) -> Error {
@@ -229,6 +229,28 @@ mod tests {
         }
         let long = "a://".repeat(1 << 14);
         assert!(!without_credentials(&format!("{long}me:secret@b")).contains("secret"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_the_kernel_would_look_for_elsewhere_are_refused() {
+        for (address, reason) in [
+            (
+                "/a%20b/runs",
+                "percent sign in its name cannot be read: `/a%20b/runs`",
+            ),
+            ("c%/runs", "percent sign"),
+            ("/a\\b", "backslash in its name cannot be read: `/a\\b`"),
+            ("file:///a%2520b/runs", "percent sign"),
+            ("file:///a%5Cb/runs", "backslash"),
+            ("memory://a%20b", "percent sign"),
+            ("s3://bucket/a\\b", "backslash"),
+        ] {
+            let error = refusal(address);
+            assert!(error.contains(reason), "{error}");
+        }
+        // What is left again is not a part of the path.
+        assert!(Address::parse("/a%20b/../runs").is_ok());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use url::Url;
 
-use super::address::{Address, bad_address, decodable, local};
+use super::address::{Address, bad_address, local, readable};
 use super::disk::{Disk, DiskWatch};
 use super::probe::Proof;
 use super::remote::{Remote, turns_in};
@@ -158,10 +158,10 @@ impl Location {
     /// ```
     ///
     /// # Errors
-    /// `Invalid` for a path with empty or relative segments, or a percent sign.
+    /// `Invalid` for a path with empty or relative segments, a percent sign or a backslash.
     pub fn in_store(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self> {
         let parsed = Path::parse(path).map_err(|error| bad_address(path, error))?;
-        let parsed = decodable(parsed, path)?;
+        let parsed = readable(parsed, path)?;
         let place = Elsewhere {
             remote: Remote::new(objects.clone(), Vec::new()),
             identity: Identity::Brought(objects),
