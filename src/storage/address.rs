@@ -88,8 +88,12 @@ fn bucket(service: Service, address: &str) -> Result<Address> {
 /// a folder.
 pub(super) fn readable(path: Path, address: &str) -> Result<Path> {
     let misread = |called: &str| {
-        let reason = format!("tables below a folder with a {called} in its name cannot be read");
-        Err(bad_address(address, format!("{reason}: `/{path}`")))
+        Err(Error::invalid(
+            "address",
+            format!("{:?}", without_credentials(address)),
+            format!("tables below a folder with a {called} in its name cannot be read: `/{path}`"),
+            "rename the folder, or choose another root",
+        ))
     };
     match path.as_ref().chars().find(|it| matches!(it, '%' | '\\')) {
         None => Ok(path),
@@ -248,6 +252,7 @@ mod tests {
         ] {
             let error = refusal(address);
             assert!(error.contains(reason), "{error}");
+            assert!(error.ends_with("another root"), "{error}");
         }
         // What is left again is not a part of the path.
         assert!(Address::parse("/a%20b/../runs").is_ok());
