@@ -363,7 +363,8 @@ impl<M> MetricsCollection<M> {
         Ok(self)
     }
 
-    /// Stops a pass between two batches once the flag is set; the run becomes `interrupted`.
+    /// Stops a pass between two batches once the flag is set; the run becomes `interrupted`. A training is
+    /// stopped by that pass: one that collects nothing goes on, and is not collected at its end.
     pub fn cancel(mut self, flag: &CancelFlag) -> Self {
         self.options.cancel = flag.clone();
         self

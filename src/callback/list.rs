@@ -14,7 +14,8 @@ pub enum ErrorPolicy {
     /// The training stops cleanly after this event; the error is returned at the end.
     #[default]
     StopTraining,
-    /// The training goes on; the error is returned at the end.
+    /// The training goes on; the error is returned at the end. A collection leaves out its last pass and
+    /// the reduction then: the training failed.
     CarryToEnd,
 }
 
@@ -231,10 +232,17 @@ fn all_of(first: Option<String>, last: Option<&str>) -> Option<String> {
     }
 }
 
+/// Keeps the error; those of a group one by one, as if its members were in the list themselves.
 fn keep(errors: &mut Vec<Error>, event: Event, outcome: Result<()>) {
-    if let Err(error) = outcome {
-        tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
-        errors.push(error);
+    match outcome {
+        Ok(()) => {}
+        Err(Error::Several { problems }) => problems
+            .into_iter()
+            .for_each(|problem| keep(errors, event, Err(problem))),
+        Err(error) => {
+            tracing::error!(event = event.name(), error = %error.chain(), "callback failed");
+            errors.push(error);
+        }
     }
 }
 
@@ -258,5 +266,46 @@ impl<M> fmt::Debug for Callbacks<M> {
             .field("policy", &self.policy)
             .field("errors", &self.errors)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(fn() -> Error);
+
+    impl Callback<()> for Failing {
+        fn on_epoch_end(&mut self, _: &TrainingContext<'_, ()>) -> Result<()> {
+            Err(self.0())
+        }
+    }
+
+    fn stop() -> Failing {
+        Failing(|| Error::Interrupted {
+            during: "an epoch".into(),
+            kept: "all is kept",
+        })
+    }
+
+    fn failure() -> Failing {
+        Failing(|| Error::user("out of luck"))
+    }
+
+    #[test]
+    fn a_stop_in_a_group_hides_no_failure() {
+        let lists = [
+            Callbacks::new().with(stop()).with(failure()),
+            Callbacks::new().with((stop(), failure())),
+            Callbacks::new().with(vec![stop(), failure()]),
+            Callbacks::new().with((stop(), (stop(), failure()))),
+        ];
+        for list in lists {
+            let mut list = list.policy(ErrorPolicy::CarryToEnd);
+            let context = TrainingContext::new(0, 1);
+            assert_eq!(list.on_epoch_end(&context), Flow::Stop);
+            assert!(list.failure().unwrap().contains("out of luck"));
+            assert_eq!(list.finish().unwrap_err().kind(), ErrorKind::UserCode);
+        }
     }
 }

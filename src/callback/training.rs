@@ -138,7 +138,8 @@ impl<M> Callback<M> for MetricsCollection<M> {
 impl<M> MetricsCollection<M> {
     /// What a resumed run holds about epochs that are trained again does not count any more.
     fn take_back(&self, run: &Run, context: &TrainingContext<'_, M>) -> Result<()> {
-        if !run.awaits_epoch() {
+        // A training that failed before it began takes nothing back.
+        if !run.awaits_epoch() || context.failure.is_some() {
             return Ok(());
         }
         let Some(epoch) = context.starting_epoch else {

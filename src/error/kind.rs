@@ -57,7 +57,12 @@ impl Error {
             | Self::User { .. }
             | Self::Panicked { .. } => ErrorKind::UserCode,
             Self::Callback { source, .. } => source.kind(),
-            Self::Several { problems } => problems.first().map_or(ErrorKind::Invalid, Error::kind),
+            // A stop among them hides no failure.
+            Self::Several { problems } => {
+                let mut kinds = problems.iter().map(Error::kind);
+                let failure = kinds.clone().find(|kind| *kind != ErrorKind::Interrupted);
+                failure.or(kinds.next()).unwrap_or(ErrorKind::Invalid)
+            }
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Storage { .. } | Self::UnknownOutcome { .. } => ErrorKind::Storage,

@@ -180,9 +180,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         untrained: epoch == 0,
         ..context(last_epoch, &evaluated, &aggregates)
     });
-    let finished = callbacks.finish();
-    outcome?;
-    finished?;
+    match (outcome, callbacks.finish()) {
+        (Err(failure), Err(second)) => return Err(format!("{failure}; {}", second.chain()).into()),
+        (outcome, finished) => outcome.and(finished.map_err(Into::into))?,
+    }
 
     let reader = run.reader()?;
     let rows = reader.metrics("default").split("train");

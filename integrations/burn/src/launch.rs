@@ -146,6 +146,11 @@ where
         if result.error.is_some() || !failures.is_empty() {
             failures.extend(stops);
         }
+        // The flag of the program may have been set when no pass was left to stop.
+        if let (None, Status::Interrupted(reason)) = (&interrupted, run.status()) {
+            let reason = Some(reason);
+            interrupted = Some(Interruption { reason });
+        }
         let (failure, beside) = match (result.error, failures.len()) {
             (Some(error), _) => (Some(LaunchFailure::Training(error)), failures),
             (None, 0 | 1) => (failures.pop().map(LaunchFailure::Emberlens), failures),

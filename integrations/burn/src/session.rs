@@ -37,6 +37,8 @@ pub(crate) struct Session<M> {
     started: AtomicBool,
     /// The optimiser ran: the weights are not those of the start any more.
     optimised: AtomicBool,
+    /// It ran since the last training loader ended: they are not those of that epoch any more.
+    changed: AtomicBool,
     /// A training loader ended and no training step followed yet.
     validating: AtomicBool,
     /// Threads that trained since the last event: validation on another one is no sign (a worker of
@@ -84,6 +86,7 @@ impl<M> Session<M> {
             live: AtomicBool::new(false),
             started: AtomicBool::new(false),
             optimised: AtomicBool::new(false),
+            changed: AtomicBool::new(false),
             validating: AtomicBool::new(false),
             trained: Mutex::default(),
             learning_rate: AtomicU64::new(f64::NAN.to_bits()),
@@ -155,8 +158,8 @@ impl<M: Module + 'static> Session<M> {
         self.live.store(true, Ordering::Release);
     }
 
-    /// Tells the start, once; `model` is shown when the plan says so.
-    fn start(&self, model: Option<&M>) {
+    /// Tells the start, once; `model` is shown when the plan says so. `failure` is why it comes to nothing.
+    fn start(&self, model: Option<&M>, failure: Option<&str>) {
         if self.started.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -167,6 +170,7 @@ impl<M: Module + 'static> Session<M> {
             let told = self.told(Event::TrainingStart, script.next_epoch.unwrap_or(0));
             script.relay.tell(Told {
                 model: model.map(Module::valid),
+                failure: failure.map(str::to_owned),
                 ..told
             });
         }
@@ -175,6 +179,7 @@ impl<M: Module + 'static> Session<M> {
     /// The weights of an epoch are final; `model` is in evaluation mode.
     fn end_train_loader(&self, model: &M) {
         self.trained().clear();
+        self.changed.store(false, Ordering::Release);
         let mut script = self.script();
         let Some(script) = script.as_mut() else {
             return;
@@ -236,7 +241,7 @@ impl<M: Module + 'static> Session<M> {
     /// weights are not taken for those of the epoch before. One that ended before its first step says
     /// that its weights are untrained.
     pub(crate) fn finish(&self, mut ending: Ending<M>) -> Vec<Error> {
-        self.start(None);
+        self.start(None, ending.failure.as_deref());
         self.live.store(false, Ordering::Release);
         let Some(mut script) = self.script().take() else {
             return Vec::new();
@@ -258,7 +263,10 @@ impl<M: Module + 'static> Session<M> {
             self.end_epoch(&mut script);
         }
         script.relay.come_back();
-        let epoch = match self.trained().is_empty() {
+        // Where gradients are accumulated an epoch may have begun that changed nothing yet.
+        let unchanged =
+            self.optimised.load(Ordering::Acquire) && !self.changed.load(Ordering::Acquire);
+        let epoch = match self.trained().is_empty() || unchanged {
             true => next_epoch.saturating_sub(1),
             false => next_epoch,
         };
@@ -292,13 +300,13 @@ impl<M: Module + 'static> Session<M> {
 impl<M: Module + 'static> Watch<M> for Session<M> {
     fn forked(&self, model: &M) {
         if self.is_live() {
-            self.start(Some(model));
+            self.start(Some(model), None);
         }
     }
 
     fn stepping(&self, model: &M) {
         if self.is_live() {
-            self.start(Some(model));
+            self.start(Some(model), None);
             // In `step` too: when gradients are accumulated for longer than an epoch, the optimiser
             // may not run in it.
             self.mark_thread();
@@ -316,6 +324,7 @@ impl<M: Module + 'static> Watch<M> for Session<M> {
         if self.is_live() {
             self.mark_thread();
             self.optimised.store(true, Ordering::Release);
+            self.changed.store(true, Ordering::Release);
             self.learning_rate
                 .store(learning_rate.to_bits(), Ordering::Release);
         }

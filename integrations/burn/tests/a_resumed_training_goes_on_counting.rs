@@ -7,7 +7,8 @@ use burn::train::SupervisedTraining;
 use burn::train::metric::LossMetric;
 use common::*;
 use emberlens::callback::{Event, Schedule};
-use emberlens::run::{IfExists, Status};
+use emberlens::run::IfExists;
+use emberlens::run::Status;
 use emberlens_burn::{Lens, Tracked};
 
 #[test]
@@ -115,9 +116,9 @@ fn the_readme_resumes_the_run_that_it_names_and_no_other() {
     let (recipe, _) = recipe.split_once("```").unwrap();
     let added = lines(recipe).filter_map(|line| line.strip_prefix('+'));
     let added: Vec<&str> = added.map(str::trim).collect();
-    assert_eq!(added.len(), 4, "{added:?}");
-    assert!(added[0].starts_with("let lens = Lens::new("), "{added:?}");
-    for line in &added[1..] {
+    assert_eq!(added.len(), 5, "{added:?}");
+    assert!(added[1].starts_with("let lens = Lens::new("), "{added:?}");
+    for line in added[..1].iter().chain(&added[2..]) {
         assert!(
             lines(include_str!("a_resumed_training_goes_on_counting.rs")).any(|own| own == *line)
         );
@@ -151,6 +152,36 @@ fn the_readme_resumes_the_run_that_it_names_and_no_other() {
     let reader = resumed.reader().unwrap();
     assert_eq!(reader.name(), "training-2");
     assert_eq!(passes(&reader), both_splits(0..4));
+}
+
+#[test]
+fn a_checkpoint_that_is_not_there_fails_the_training_and_takes_nothing_back() {
+    let root = tempfile::tempdir().unwrap();
+    let part = |from: Option<usize>| {
+        let lens = lens(root.path())
+            .run_name("crashed")
+            .if_exists(IfExists::Resume);
+        let prepared = training(&lens, root.path())
+            .metrics((LossMetric::new(),))
+            .with_default_checkpointers()
+            .num_epochs(4);
+        let prepared = match from {
+            Some(epoch) => prepared.checkpoint(epoch),
+            None => prepared,
+        };
+        let learner = learner(&lens);
+        let launched = std::panic::AssertUnwindSafe(|| lens.launch(prepared, learner).is_ok());
+        std::panic::catch_unwind(launched).unwrap_or(false)
+    };
+    assert!(part(None));
+    // Burn keeps the last two.
+    assert!(!part(Some(1)));
+    let run = lens_project(root.path()).open_run("crashed").unwrap();
+    assert_eq!(passes(&run), both_splits(0..4));
+    let Status::Failed(reason) = run.status() else {
+        panic!("{:?}", run.status());
+    };
+    assert!(reason.starts_with("the training panicked: "), "{reason}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use burn::tensor::TensorReadError;
 use burn::train::metric::{LossMetric, Metric, MetricMetadata, MetricName, SerializedEntry};
 use burn::train::{Interrupter, SupervisedTraining};
 use common::*;
-use emberlens::callback::{Event, Flow, TrainingContext};
+use emberlens::callback::{Event, Flow, Schedule, TrainingContext};
 use emberlens::run::{IfExists, Project, RunReader, Status};
 use emberlens::table::Columns;
 use emberlens::{CancelFlag, ErrorKind};
@@ -197,6 +197,39 @@ fn by_the_flag_of_the_program_in_a_loop_by_hand() {
     let error = callbacks.finish().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     check_cancelled(&run.reader().unwrap(), &flag);
+}
+
+#[test]
+fn by_the_flag_of_the_program_where_no_pass_is_left_to_stop() {
+    let root = tempfile::tempdir().unwrap();
+    let flag = CancelFlag::new();
+    flag.cancel();
+    let lens = lens(root.path())
+        .schedule(Schedule::no_epoch())
+        .configure(|collection| collection.cancel(&flag));
+    let training = training(&lens, root.path()).num_epochs(2);
+    let learner = learner(&lens);
+    let trained = lens.launch(training, learner).unwrap();
+    let reason = trained.interrupted.unwrap().reason.unwrap();
+    assert_eq!(trained.run.status(), Status::Interrupted(reason));
+}
+
+#[test]
+fn before_the_first_step_of_a_later_epoch() {
+    let root = tempfile::tempdir().unwrap();
+    let lens = lens(root.path());
+    let training = training(&lens, root.path()).num_epochs(3);
+    let stop = StopAt {
+        interrupter: training.interrupter(),
+        updates: Arc::default(),
+        at: TRAIN / BATCH + 1,
+    };
+    let training = training.metric_train(stop).grads_accumulation(3);
+    let learner = learner(&lens);
+    let trained = lens.launch(training, learner).unwrap();
+    assert!(trained.interrupted.is_some());
+    // The weights are those of epoch 0 still, which the run has.
+    assert_eq!(passes(&trained.run.reader().unwrap()), both_splits([0]));
 }
 
 /// A stop that is there before the launch; Burn looks for one after each batch.

@@ -118,14 +118,16 @@ fn run(args: &Args) -> Result<Ending, Failure> {
         valid_table.row_count(),
     ));
     let launched = Launched::new(lens.launch(training, learner))?;
-    say(&report::render(
-        &launched,
-        args,
-        &splits.train,
-        splits.side,
-        started.elapsed(),
-    )?);
-    launched.outcome
+    let took = started.elapsed();
+    let report = report::render(&launched, args, &splits.train, splits.side, took);
+    match (report, launched.outcome) {
+        (Ok(report), outcome) => {
+            say(&report);
+            outcome
+        }
+        (Err(unread), Ok(_)) => Err(unread),
+        (Err(unread), Err(error)) => Err(format!("{error}; no report: {unread}").into()),
+    }
 }
 
 fn config(args: &Args, side: usize) -> TrainingConfig {

@@ -82,8 +82,15 @@ impl Launched {
                 (run.clone(), Err(text.into()), reason)
             }
         };
+        let reader = match (run.reader(), &outcome) {
+            (Ok(reader), _) => reader,
+            (Err(unread), Ok(_)) => return Err(unread.into()),
+            (Err(unread), Err(text)) => {
+                return Err(format!("{text}; it cannot be read: {}", unread.chain()).into());
+            }
+        };
         Ok(Self {
-            reader: run.reader()?,
+            reader,
             run,
             outcome,
             no_coordinates,
