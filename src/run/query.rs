@@ -145,7 +145,18 @@ impl<'a> Metrics<'a> {
             passes,
             pass_over: skips.of_passes(),
         });
+        let pass_over = || skips.as_ref().map(Skips::of_passes);
+        let mut others = None;
         let source = match (expected.keys().min(), expected.keys().max()) {
+            (Some(_), Some(_)) if let (Some(names), true) = (&files, snapshot.lacks_commits()) => {
+                let rows =
+                    |of_these| snapshot.batches_by_name(&wanted, names, of_these, pass_over());
+                others = Some(Others {
+                    source: rows(false)?,
+                    told: expected.clone(),
+                });
+                rows(true)?
+            }
             (Some(low), Some(high)) => {
                 let rows = Wanted {
                     names: files.as_ref(),
@@ -153,15 +164,16 @@ impl<'a> Metrics<'a> {
                     low,
                     high,
                 };
-                let pass_over = skips.as_ref().map(Skips::of_passes);
-                snapshot.batches_of(Some(&wanted), Some(&rows), pass_over)?
+                snapshot.batches_of(Some(&wanted), Some(&rows), pass_over())?
             }
             _ => Box::new(std::iter::empty()),
         };
         Ok(MetricBatches {
             source: Some(source),
+            others,
             schema,
             expected,
+            partly: HashMap::new(),
             shown,
             location,
             skips,
@@ -238,13 +250,26 @@ fn shown_ids(passes: &[PassRecord]) -> HashMap<String, String> {
     renamed.collect()
 }
 
+type Source = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// Rows of files that no pass names, of a table that was read without some of its commits. Such a commit
+/// may have joined the files of a pass into one that a later commit joined again: the rows are in both.
+struct Others {
+    source: Source,
+    /// The rows of every pass.
+    told: HashMap<String, u64>,
+}
+
 /// Batches of per-sample metrics; ends with an error when a pass has lost rows.
 pub struct MetricBatches {
     /// `None` after the end or an error.
-    source: Option<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>>,
+    source: Option<Source>,
+    others: Option<Others>,
     schema: SchemaRef,
     /// Rows still to come, by pass; of a pass of several ranks by part.
     expected: HashMap<String, u64>,
+    /// The same of passes of which some rows came from their own files: those of other files may be these.
+    partly: HashMap<String, u64>,
     /// Under which pass the rows of a part are shown, where it has another id.
     shown: HashMap<String, String>,
     location: Location,
@@ -267,13 +292,20 @@ impl MetricBatches {
     ) -> Result<Self> {
         let batches = Self {
             source: None,
+            others: None,
             schema: Arc::new(Schema::empty()),
             expected,
+            partly: HashMap::new(),
             shown: HashMap::new(),
             location,
             skips,
             unread: None,
         };
+        if let Some(skips) = &batches.skips
+            && batches.expected.values().any(|rows| *rows > 0)
+        {
+            skips.problem(batches.corrupt("it is not there, and the run's documents tell of rows"));
+        }
         batches.check_complete()?;
         Ok(batches)
     }
@@ -331,9 +363,19 @@ impl MetricBatches {
         Arc::new(renamed)
     }
 
-    /// Goes on with the files that only documents name, where passes lack rows; false without any.
+    /// Goes on with other files, then with those that only documents name, where passes lack rows; false
+    /// without any.
     fn go_on(&mut self) -> Result<bool> {
         self.expected.retain(|_, left| *left > 0);
+        if let Some(Others { source, told }) = self.others.take() {
+            let partly = |id: &String, left: &mut u64| told.get(id) != Some(left);
+            self.partly = self.expected.extract_if(partly).collect();
+            if !self.expected.is_empty() {
+                self.source = Some(source);
+                return Ok(true);
+            }
+        }
+        self.expected.extend(self.partly.drain());
         match self.unread.take() {
             Some(unread) if !self.expected.is_empty() => {
                 self.source = Some(Box::new(unread.rows(&self.expected)?));

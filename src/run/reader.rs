@@ -301,17 +301,14 @@ impl RunReader {
         let Some(skips) = &self.skips else {
             return match lost {
                 0 => Ok(()),
-                lost => Err(Error::Corrupt {
-                    what: "scalars",
-                    reason: format!("{lost} of them are lost: the run's documents tell of more"),
-                    path: place.url(),
-                }),
+                lost => Err(lost_scalars(lost, &place)),
             };
         };
         // Those of damaged files are counted with these.
         let elsewhere = lost.saturating_sub(skips.missing_below(&place));
         if elsewhere > 0 {
             skips.missing(scalars::FOLDER, elsewhere);
+            skips.explain_scalars(|| lost_scalars(elsewhere, &place));
         }
         Ok(())
     }
@@ -393,6 +390,14 @@ impl RunReader {
 
     pub(crate) fn into_state(self) -> (Location, RunState) {
         (self.location, self.state)
+    }
+}
+
+fn lost_scalars(lost: u64, place: &Location) -> Error {
+    Error::Corrupt {
+        what: "scalars",
+        reason: format!("{lost} of them are lost: the run's documents tell of more"),
+        path: place.url(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Scalars: the aggregate series of a run, and the table that holds them.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -160,7 +162,9 @@ pub(crate) fn read(run: &Location) -> Result<Vec<Scalar>> {
 /// The scalars that can be read of a damaged table.
 ///
 /// Without the commit that took values back these are in the table still: what was logged before a
-/// discard, by the clocks of those who wrote, and lies in what it took back, does not count.
+/// discard, by the clocks of those who wrote, and lies in what it took back, does not count. Without one
+/// that joined files these are there beside what became of them: a value counts once, and how many are
+/// missing only documents say.
 pub(super) fn read_around(
     run: &Location,
     discards: &[Discard],
@@ -171,12 +175,33 @@ pub(super) fn read_around(
         return Ok(Vec::new());
     }
     let snapshot = skips.snapshot(&DeltaTable::open(location)?)?;
-    let mut scalars = of(&snapshot, Some(skips.of_files()))?;
-    if snapshot.lacks_commits() {
-        skips.scalars_without_commits();
-        scalars.retain(|scalar| !discards.iter().any(|discard| takes_back(*discard, scalar)));
+    if !snapshot.lacks_commits() {
+        return of(&snapshot, Some(skips.of_files()));
     }
+    skips.scalars_without_commits();
+    let mut scalars = of(&snapshot, Some(skips.of_passes()))?;
+    let mut seen = HashSet::new();
+    scalars.retain(|scalar| {
+        let is_taken_back = discards.iter().any(|discard| takes_back(*discard, scalar));
+        !is_taken_back && seen.insert(identity(scalar))
+    });
     Ok(scalars)
+}
+
+/// All of a scalar: two calls do not log the same at the same microsecond.
+fn identity(scalar: &Scalar) -> impl Hash + Eq + use<> {
+    let Scalar {
+        name,
+        split,
+        epoch,
+        iteration,
+        step,
+        value,
+        wall_time_us,
+        rank,
+    } = scalar.clone();
+    let at = (epoch, iteration, step, wall_time_us, rank);
+    (name, split, value.to_bits(), at)
 }
 
 fn takes_back(discard: Discard, scalar: &Scalar) -> bool {

@@ -65,6 +65,15 @@ impl Skips {
         self.state().may_miss_scalars = true;
     }
 
+    /// Scalars are missing, and no commit that is known to be lacking explains it: the end of their log
+    /// is gone, or all of it.
+    pub(super) fn explain_scalars(&self, problem: impl FnOnce() -> Error) {
+        let was_explained = std::mem::replace(&mut self.state().may_miss_scalars, true);
+        if !was_explained {
+            self.problem(problem());
+        }
+    }
+
     /// The latest version of a table without the commits whose entries are damaged.
     pub(super) fn snapshot(&self, table: &DeltaTable) -> Result<Snapshot> {
         table.snapshot_around(&mut |error| self.problem(error))

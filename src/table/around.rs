@@ -40,8 +40,8 @@ impl DeltaTable {
 
     /// The latest version without the commits whose entries are damaged or missing; each is told.
     ///
-    /// A commit counts as a whole or not at all, so what it would have taken out is still there: no row
-    /// is read twice, as long as its passes are counted.
+    /// A commit counts as a whole or not at all, so what it would have taken out is still there. Rows may
+    /// be there twice: where it rewrote files, and a later one rewrote what it made.
     ///
     /// # Errors
     /// As [`DeltaTable::snapshot`], where the other entries do not make a table.

@@ -147,6 +147,20 @@ impl Snapshot {
         Ok(Box::new(self.rows(files, schema, pass_over)))
     }
 
+    /// As [`Snapshot::batches`], from the files of these names, or from all others.
+    pub(crate) fn batches_by_name(
+        &self,
+        columns: &[&str],
+        names: &HashSet<String>,
+        of_these: bool,
+        pass_over: Option<PassOver>,
+    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+        let schema = self.project(columns)?;
+        let mut files = self.files()?;
+        files.retain(|file| names.contains(&file.path) == of_these);
+        Ok(Box::new(self.rows(files, schema, pass_over)))
+    }
+
     /// The rows of these files, with the columns of `schema`.
     pub(super) fn rows(
         &self,

@@ -123,13 +123,16 @@ impl DeltaTable {
     }
 }
 
-/// Whether one of the problems is about the same file.
+/// Whether one of the problems is about the same file, or about one in the table that this is about.
 fn is_told(problems: &[Error], error: &Error) -> bool {
     let Error::Corrupt { path: met, .. } = error else {
         return false;
     };
+    let within = format!("{met}/");
     let mut told = problems.iter();
-    told.any(|problem| matches!(problem, Error::Corrupt { path, .. } if path == met))
+    told.any(|problem| {
+        matches!(problem, Error::Corrupt { path, .. } if path == met || path.starts_with(&within))
+    })
 }
 
 fn row_count(batches: &[RecordBatch]) -> u64 {

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod checkpoints;
+mod joined_twice;
 
 use std::fs;
 use std::path::Path;
@@ -362,7 +363,22 @@ fn scalars_that_are_gone_are_missed() {
     assert!(error.to_string().contains("8 of them are lost"), "{error}");
     let reader = reader.skip_corrupt();
     assert_eq!(reader.scalars().unwrap().len(), 0);
-    assert_eq!(reader.skipped().missing_rows, 8);
+    let skipped = reader.skipped();
+    assert_eq!((skipped.missing_rows, skipped.problems.len()), (8, 1));
+    assert!(skipped.may_miss_scalars);
+}
+
+#[test]
+fn a_table_that_is_gone_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let reader = write(root.path()).reader().unwrap();
+    let table = reader.location().join("metrics/default");
+    table.join("_delta_log").delete_all().unwrap();
+    let reader = reader.skip_corrupt();
+    assert_eq!(reader.metrics("default").read().unwrap().num_rows(), 0);
+    let skipped = reader.skipped();
+    assert_eq!(skipped.missing_rows as i64, 4 * 2 * ROWS);
+    assert!(skipped.problems[0].to_string().contains(&table.url()));
 }
 
 #[test]

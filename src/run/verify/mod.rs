@@ -84,15 +84,19 @@ impl RunReader {
         let count = folders.len() as u64;
         progress.start("verifying", count + self.count_named());
         let mut joined = Joined::default();
+        let mut unread = HashSet::new();
         for (done, folder) in (1..).zip(&folders) {
-            self.verify_table(folder, &mut joined, &mut verification);
+            if !self.verify_table(folder, &mut joined, &mut verification) {
+                unread.insert(folder.as_str());
+            }
             progress.update(done);
         }
         self.verify_named(progress, count, &mut verification);
         progress.end();
-        verification
-            .problems
-            .extend(self.missing_scalars(&verification)?);
+        if !unread.contains(scalars::FOLDER) {
+            let missing = self.missing_scalars(&verification)?;
+            verification.problems.extend(missing);
+        }
         verification.problems.extend(self.repeated_documents()?);
         let mut lost = BTreeSet::new();
         for pass in self.state.passes.complete() {
@@ -181,11 +185,20 @@ impl RunReader {
         Ok(tables)
     }
 
-    fn verify_table(&self, folder: &str, joined: &mut Joined, verification: &mut Verification) {
+    /// Whether the table could be read.
+    fn verify_table(
+        &self,
+        folder: &str,
+        joined: &mut Joined,
+        verification: &mut Verification,
+    ) -> bool {
         let place = self.location().join(folder);
         let table = match DeltaTable::open(place.clone()) {
             Ok(table) => table,
-            Err(error) => return verification.problems.push(error),
+            Err(error) => {
+                verification.problems.push(error);
+                return false;
+            }
         };
         let passes = self.passes_in(folder);
         let mut found: HashMap<String, Found> = HashMap::new();
@@ -205,13 +218,15 @@ impl RunReader {
         verification.problems.extend(check.problems);
         if !check.is_open {
             let unchecked = not_checked(passes.len(), &place);
-            return verification.problems.extend(unchecked);
+            verification.problems.extend(unchecked);
+            return false;
         }
         for pass in passes {
             let of_pass = found.get(&pass.pass_id).unwrap_or(&nothing);
             let wrong = self.wrong_with(pass, of_pass, is_whole, &place, joined);
             verification.problems.extend(wrong);
         }
+        true
     }
 
     /// The complete passes that wrote to a folder.

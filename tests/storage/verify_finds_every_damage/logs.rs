@@ -116,7 +116,17 @@ fn one_damage_is_told_once() {
         assert!(found[0].contains(&file_name(&entry)), "{found:#?}");
         let unchecked = "3 passes were not checked, as the log cannot be read";
         assert!(found[1].contains(unchecked), "{found:#?}");
+        fs::remove_file(&entry).unwrap();
+        let found = problems(root.path(), &id);
+        assert_eq!(found.len(), 2, "{found:#?}");
         fs::write(&entry, bytes).unwrap();
     }
+    // How many scalars there are, a log that cannot be read does not say.
+    let entry = run.join("scalars/_delta_log/00000000000000000001.json");
+    let bytes = fs::read(&entry).unwrap();
+    fs::write(&entry, "").unwrap();
+    let found = problems(root.path(), &id);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    fs::write(&entry, bytes).unwrap();
     assert!(problems(root.path(), &id).is_empty());
 }
