@@ -10,7 +10,7 @@ use arrow_select::filter::filter_record_batch;
 
 use super::passes::PASS_ID;
 use super::skipped::Skips;
-use super::unread::Unread;
+use super::unread::{Others, Source, Unread};
 use super::{PassRecord, RunReader};
 use crate::storage::Location;
 use crate::table::{ColumnValue, DeltaTable, Snapshot, Wanted, values};
@@ -248,16 +248,6 @@ fn shown_ids(passes: &[PassRecord]) -> HashMap<String, String> {
         others.map(|id| (id.clone(), pass.pass_id.clone()))
     });
     renamed.collect()
-}
-
-type Source = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
-
-/// Rows of files that no pass names, of a table that was read without some of its commits. Such a commit
-/// may have joined the files of a pass into one that a later commit joined again: the rows are in both.
-struct Others {
-    source: Source,
-    /// The rows of every pass.
-    told: HashMap<String, u64>,
 }
 
 /// Batches of per-sample metrics; ends with an error when a pass has lost rows.

@@ -1,4 +1,5 @@
-//! Rows in files that the documents of a run name and its damaged log does not.
+//! Rows in other files than those that the documents and the log of a run both name, where the log is
+//! damaged.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,6 +9,17 @@ use arrow_schema::SchemaRef;
 use super::PassRecord;
 use crate::Result;
 use crate::table::{PassOver, Snapshot};
+
+/// Batches of a stream.
+pub(super) type Source = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// Rows of files that no pass names, of a table that was read without some of its commits. Such a commit
+/// may have joined the files of a pass into one that a later commit joined again: the rows are in both.
+pub(super) struct Others {
+    pub(super) source: Source,
+    /// The rows of every pass.
+    pub(super) told: HashMap<String, u64>,
+}
 
 /// What may be read again where passes come short.
 pub(super) struct Unread {

@@ -181,8 +181,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..context(last_epoch, &evaluated, &aggregates)
     });
     match (outcome, callbacks.finish()) {
+        (Ok(()), finished) => finished?,
+        (Err(failure), Ok(())) => return Err(failure.into()),
         (Err(failure), Err(second)) => return Err(format!("{failure}; {}", second.chain()).into()),
-        (outcome, finished) => outcome.and(finished.map_err(Into::into))?,
     }
 
     let reader = run.reader()?;
