@@ -3,13 +3,16 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
 use burn::train::SupervisedTraining;
 use burn::train::metric::LossMetric;
 use common::*;
 use emberlens::callback::{Event, Schedule};
 use emberlens::run::IfExists;
 use emberlens::run::Status;
-use emberlens_burn::{Lens, Tracked};
+use emberlens_burn::{LaunchError, Lens, Tracked, Trained};
 
 #[test]
 fn epochs_follow_those_before_the_checkpoint() {
@@ -59,7 +62,7 @@ fn epochs_follow_those_before_the_checkpoint() {
 }
 
 /// Trains to `epochs` in all, from a checkpoint when there is one, and gives what was collected.
-fn train(root: &std::path::Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u64)> {
+fn train(root: &Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u64)> {
     let lens = lens(root)
         .run_name("scheduled")
         .if_exists(IfExists::Reuse)
@@ -154,28 +157,28 @@ fn the_readme_resumes_the_run_that_it_names_and_no_other() {
     assert_eq!(passes(&reader), both_splits(0..4));
 }
 
+/// A training of the run `crashed`, from the beginning or from Burn's checkpoint of an epoch.
+fn part(root: &Path, from: Option<usize>, epochs: usize) -> Result<Trained<Net>, LaunchError<Net>> {
+    let lens = lens(root).run_name("crashed").if_exists(IfExists::Resume);
+    let prepared = training(&lens, root)
+        .metrics((LossMetric::new(),))
+        .with_default_checkpointers()
+        .num_epochs(epochs);
+    let prepared = match from {
+        Some(epoch) => prepared.checkpoint(epoch),
+        None => prepared,
+    };
+    let learner = learner(&lens);
+    lens.launch(prepared, learner)
+}
+
 #[test]
 fn a_checkpoint_that_is_not_there_fails_the_training_and_takes_nothing_back() {
     let root = tempfile::tempdir().unwrap();
-    let part = |from: Option<usize>| {
-        let lens = lens(root.path())
-            .run_name("crashed")
-            .if_exists(IfExists::Resume);
-        let prepared = training(&lens, root.path())
-            .metrics((LossMetric::new(),))
-            .with_default_checkpointers()
-            .num_epochs(4);
-        let prepared = match from {
-            Some(epoch) => prepared.checkpoint(epoch),
-            None => prepared,
-        };
-        let learner = learner(&lens);
-        let launched = std::panic::AssertUnwindSafe(|| lens.launch(prepared, learner).is_ok());
-        std::panic::catch_unwind(launched).unwrap_or(false)
-    };
-    assert!(part(None));
+    part(root.path(), None, 4).unwrap();
     // Burn keeps the last two.
-    assert!(!part(Some(1)));
+    let resumed = AssertUnwindSafe(|| part(root.path(), Some(1), 4).is_ok());
+    assert!(!catch_unwind(resumed).unwrap_or(false));
     let run = lens_project(root.path()).open_run("crashed").unwrap();
     assert_eq!(passes(&run), both_splits(0..4));
     let Status::Failed(reason) = run.status() else {
@@ -187,24 +190,9 @@ fn a_checkpoint_that_is_not_there_fails_the_training_and_takes_nothing_back() {
 #[test]
 fn epochs_after_the_checkpoint_are_replaced_and_those_before_it_stay() {
     let root = tempfile::tempdir().unwrap();
-    let part = |from: Option<usize>, epochs| {
-        let lens = lens(root.path())
-            .run_name("crashed")
-            .if_exists(IfExists::Resume);
-        let prepared = training(&lens, root.path())
-            .metrics((LossMetric::new(),))
-            .with_default_checkpointers()
-            .num_epochs(epochs);
-        let prepared = match from {
-            Some(epoch) => prepared.checkpoint(epoch),
-            None => prepared,
-        };
-        let learner = learner(&lens);
-        lens.launch(prepared, learner)
-            .unwrap()
-            .run
-            .reader()
-            .unwrap()
+    let part = |from, epochs| {
+        let run = part(root.path(), from, epochs).unwrap().run;
+        run.reader().unwrap()
     };
     let first = part(None, 3);
     // The machine died in epoch 2, whose checkpoint is not to be trusted: back to that of epoch 1.
