@@ -15,6 +15,7 @@ use emberlens::embedding::FitOn;
 use emberlens::reduce::Pca;
 use emberlens::run::ranking::{Epochs, RankBy};
 use emberlens::run::{At, IfExists, MetricsTableWriter, Project, Run, RunReader};
+use emberlens::storage::Location;
 use emberlens::table::{Column, Columns};
 use ndarray::Array2;
 
@@ -54,6 +55,16 @@ fn damage(reader: &RunReader, url: &str, how: usize) {
         1 => fs::write(&file, &bytes[..bytes.len() / 2]).unwrap(),
         _ => fs::remove_file(&file).unwrap(),
     }
+}
+
+/// The name of the first data file that an entry of a log adds.
+fn first_added(entry: &Location) -> String {
+    let text = String::from_utf8(entry.read().unwrap().to_vec()).unwrap();
+    let added = text.lines().find_map(|line| {
+        let action: serde_json::Value = serde_json::from_str(line).unwrap();
+        Some(action["add"]["path"].as_str()?.to_owned())
+    });
+    added.unwrap()
 }
 
 fn ids(reader: &RunReader, epoch: i64) -> emberlens::Result<Vec<i64>> {
@@ -228,12 +239,8 @@ fn of_a_compacted_file_each_pass_misses_its_own_rows() {
     let reader = run.reader().unwrap().skip_corrupt();
     let log = reader.location().join("metrics/default/_delta_log");
     let entry = log.list_files().unwrap().pop().unwrap();
-    let text = String::from_utf8(log.join(&entry).read().unwrap().to_vec()).unwrap();
-    let added = text.lines().find_map(|line| {
-        let action: serde_json::Value = serde_json::from_str(line).unwrap();
-        Some(action["add"]["path"].as_str()?.to_owned())
-    });
-    damage(&reader, &format!("metrics/default/{}", added.unwrap()), 1);
+    let added = first_added(&log.join(&entry));
+    damage(&reader, &format!("metrics/default/{added}"), 1);
     // The files that were joined are still there, and the documents name them.
     assert_eq!(ids(&reader, 2).unwrap(), (0..2 * ROWS).collect::<Vec<_>>());
     let skipped = reader.skipped();

@@ -10,6 +10,7 @@ use burn::train::SupervisedTraining;
 use burn::train::metric::LossMetric;
 use common::*;
 use emberlens::callback::{Event, Schedule};
+// A line of the readme.
 use emberlens::run::IfExists;
 use emberlens::run::Status;
 use emberlens_burn::{LaunchError, Lens, Tracked, Trained};
@@ -61,12 +62,13 @@ fn epochs_follow_those_before_the_checkpoint() {
     assert_eq!(epochs, [0, 1, 2, 3]);
 }
 
-/// Trains to `epochs` in all, from a checkpoint when there is one, and gives what was collected.
-fn train(root: &Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u64)> {
-    let lens = lens(root)
-        .run_name("scheduled")
-        .if_exists(IfExists::Reuse)
-        .schedule(Schedule::every(3).starting_at(1));
+/// Trains to `epochs` in all, from Burn's checkpoint of an epoch when there is one.
+fn part_of(
+    lens: Lens<Net, Item>,
+    root: &Path,
+    from: Option<usize>,
+    epochs: usize,
+) -> Result<Trained<Net>, LaunchError<Net>> {
     let prepared = training(&lens, root)
         .metrics((LossMetric::new(),))
         .with_default_checkpointers()
@@ -76,7 +78,16 @@ fn train(root: &Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u
         None => prepared,
     };
     let learner = learner(&lens);
-    let trained = lens.launch(prepared, learner).unwrap();
+    lens.launch(prepared, learner)
+}
+
+/// A part of the run `scheduled`; what was collected so far.
+fn train(root: &Path, from: Option<usize>, epochs: usize) -> Vec<(String, i64, u64)> {
+    let lens = lens(root)
+        .run_name("scheduled")
+        .if_exists(IfExists::Reuse)
+        .schedule(Schedule::every(3).starting_at(1));
+    let trained = part_of(lens, root, from, epochs).unwrap();
     passes(&trained.run.reader().unwrap())
 }
 
@@ -157,19 +168,10 @@ fn the_readme_resumes_the_run_that_it_names_and_no_other() {
     assert_eq!(passes(&reader), both_splits(0..4));
 }
 
-/// A training of the run `crashed`, from the beginning or from Burn's checkpoint of an epoch.
+/// A part of the run `crashed`.
 fn part(root: &Path, from: Option<usize>, epochs: usize) -> Result<Trained<Net>, LaunchError<Net>> {
     let lens = lens(root).run_name("crashed").if_exists(IfExists::Resume);
-    let prepared = training(&lens, root)
-        .metrics((LossMetric::new(),))
-        .with_default_checkpointers()
-        .num_epochs(epochs);
-    let prepared = match from {
-        Some(epoch) => prepared.checkpoint(epoch),
-        None => prepared,
-    };
-    let learner = learner(&lens);
-    lens.launch(prepared, learner)
+    part_of(lens, root, from, epochs)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The epochs and values of all scalars, and the ids and losses of all rows, sorted.
+/// The epochs and names of all scalars, and the ids and losses of all rows, sorted.
 type Seen = (Vec<(Option<i64>, String)>, Vec<(i64, u32)>);
 
 fn seen(reader: &RunReader) -> Seen {
@@ -35,17 +35,17 @@ fn add_and_join(project: &Project) -> Run {
     run
 }
 
-/// The first version of a table that took files out.
-fn first_join(reader: &RunReader, table: &str) -> u64 {
+/// The versions of a table that took files out: joins and discards.
+fn rewrites(reader: &RunReader, table: &str) -> Vec<u64> {
     let log = reader.location().join(table).join("_delta_log");
     let mut entries = log.list_files().unwrap();
     entries.sort();
-    let joins = |entry: &&String| {
+    entries.retain(|entry| {
         let text = log.join(entry).read().unwrap();
         String::from_utf8_lossy(&text).contains("\"remove\"")
-    };
-    let entry = entries.iter().find(joins).unwrap();
-    entry.strip_suffix(".json").unwrap().parse().unwrap()
+    });
+    let version = |entry: &String| entry.strip_suffix(".json").unwrap().parse().unwrap();
+    entries.iter().map(version).collect()
 }
 
 fn joined_twice(root: &Path) -> Run {
@@ -61,7 +61,7 @@ fn nothing_comes_twice_when_the_entry_of_the_first_join_is_damaged() {
         let whole = seen(&reader);
         assert_eq!((whole.0.len(), whole.1.len() as i64), (9, 10 * ROWS));
         for table in ["scalars", "metrics/default"] {
-            damage_entry(&reader, table, first_join(&reader, table), how);
+            damage_entry(&reader, table, rewrites(&reader, table)[0], how);
         }
         let reader = reader.skip_corrupt();
         assert_eq!(seen(&reader), whole);
@@ -75,19 +75,15 @@ fn nothing_is_missing_when_the_joined_files_are_gone_too() {
     let reader = joined_twice(root.path()).reader().unwrap();
     let whole = seen(&reader);
     let scalars = reader.location().join("scalars");
-    let log = scalars.join("_delta_log").join(&format!("{:020}.json", 1));
-    let first = String::from_utf8(log.read().unwrap().to_vec()).unwrap();
-    let first = first.lines().find_map(|line| {
-        let action: serde_json::Value = serde_json::from_str(line).unwrap();
-        Some(action["add"]["path"].as_str()?.to_owned())
-    });
+    let entry = format!("_delta_log/{:020}.json", 1);
+    let first = first_added(&scalars.join(&entry));
     for table in ["scalars", "metrics/default"] {
-        damage_entry(&reader, table, first_join(&reader, table), 0);
+        damage_entry(&reader, table, rewrites(&reader, table)[0], 0);
     }
     for file in reader.passes("default").iter().flat_map(|pass| &pass.files) {
         reader.location().join(&file.url).delete().unwrap();
     }
-    scalars.join(&first.unwrap()).delete().unwrap();
+    scalars.join(&first).delete().unwrap();
     let reader = reader.skip_corrupt();
     assert_eq!(seen(&reader), whole);
     assert_eq!(reader.skipped().missing_rows, 0);
@@ -110,16 +106,9 @@ fn scalars_that_were_rewritten_twice_come_once() {
         let reader = project.open_run("r").unwrap();
         let whole = reader.scalars().unwrap();
         assert_eq!(whole.len(), 5);
-        let log = reader.location().join("scalars/_delta_log");
-        let mut entries = log.list_files().unwrap();
-        entries.sort();
-        entries.retain(|entry| {
-            let text = log.join(entry).read().unwrap();
-            String::from_utf8_lossy(&text).contains("\"remove\"")
-        });
-        assert_eq!(entries.len(), 3, "a join and two discards");
-        let version = entries[1].strip_suffix(".json").unwrap().parse().unwrap();
-        damage_entry(&reader, "scalars", version, how);
+        let rewritten = rewrites(&reader, "scalars");
+        assert_eq!(rewritten.len(), 3, "a join and two discards");
+        damage_entry(&reader, "scalars", rewritten[1], how);
         let reader = reader.skip_corrupt();
         assert_eq!(reader.scalars().unwrap(), whole);
         let skipped = reader.skipped();
